@@ -1,0 +1,92 @@
+"""Answers questions from your own documents, with the exact words each sentence rests on.
+
+    from rag import Assistant, Settings
+
+    with Assistant(Settings(home="my-library")) as assistant:
+        assistant.add("seeds/")
+        print(assistant.ask("Where did the delegations meet?").text)
+
+Knows nothing of web pages or of scoring.
+"""
+
+from rag.assistant import Assistant
+from rag.errors import (
+    ConfigError,
+    EmbeddingMismatch,
+    FailedFile,
+    FootnoteError,
+    IndexUnavailable,
+    LibraryLocked,
+    LoadError,
+    ModelError,
+    ModelRejected,
+    ModelUnavailable,
+    QuestionError,
+    RejectedFile,
+    SchemaMismatch,
+    StoreError,
+    UnknownDocument,
+    UsageError,
+)
+from rag.prompts import REFUSAL
+from rag.schema import (
+    AddReport,
+    Answer,
+    ChatModel,
+    Check,
+    Citation,
+    Document,
+    DocumentResult,
+    Embedder,
+    Event,
+    Evidence,
+    Hit,
+    Message,
+    Passage,
+    Progress,
+    ProgressCallback,
+    Sentence,
+    Turn,
+    Usage,
+)
+from rag.settings import Settings
+
+__all__ = [
+    "REFUSAL",
+    "AddReport",
+    "Answer",
+    "Assistant",
+    "ChatModel",
+    "Check",
+    "Citation",
+    "ConfigError",
+    "Document",
+    "DocumentResult",
+    "Embedder",
+    "EmbeddingMismatch",
+    "Event",
+    "Evidence",
+    "FailedFile",
+    "FootnoteError",
+    "Hit",
+    "IndexUnavailable",
+    "LibraryLocked",
+    "LoadError",
+    "Message",
+    "ModelError",
+    "ModelRejected",
+    "ModelUnavailable",
+    "Passage",
+    "Progress",
+    "ProgressCallback",
+    "QuestionError",
+    "RejectedFile",
+    "SchemaMismatch",
+    "Sentence",
+    "Settings",
+    "StoreError",
+    "Turn",
+    "UnknownDocument",
+    "Usage",
+    "UsageError",
+]

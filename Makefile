@@ -1,0 +1,73 @@
+# Everything a newcomer needs is one target away; `make` alone lists them.
+
+PYTHON ?= python3
+# More arguments for `make chat` and `make test`: make chat CHAT="--port 8000"
+CHAT ?=
+PYTEST ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# The tool that writes the lock files; its version is fixed so that they change only with
+# what they lock.
+UV := uv==0.13.9
+COMPILE := build/lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup chat test check lock clean chromium
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.installed ## Install Footnote and its models into .venv (2 GB, once)
+
+chat: setup ## Open the chat page on the documents in seeds/
+	$(BIN)/footnote chat --add seeds $(CHAT)
+
+test: .venv/.installed-dev chromium ## Run all tests
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: .venv/.installed-dev ## Check style, layout and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock: ## Write requirements.lock and requirements-dev.lock anew from pyproject.toml
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip --disable-pip-version-check install --quiet $(UV)
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra dev --output-file requirements-dev.lock
+
+clean: ## Remove .venv, caches and build folders; your library (.footnote) stays
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find rag ui eval tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are written last: an installation that broke off is taken up again, one that
+# is complete is not even looked at.
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Footnote needs Python 3.11 or later as $(PYTHON)." \
+			"Install it, or name another: make setup PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "Python's venv module is missing." \
+			"Install it: sudo apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing Footnote and its models: 2 GB the first time, some minutes."
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.lock
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+chromium:
+	@for name in chromium chromium-browser google-chrome; do \
+		command -v $$name >/dev/null && exit 0; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update && apt-get install -y --no-install-recommends chromium && exit 0; \
+	fi; \
+	echo "There is no Chromium: the tests of the page in a browser are skipped." \
+		"To run them: sudo apt-get install chromium"

@@ -1,0 +1,220 @@
+"""Files into the library: load, chunk, embed, write; incremental and crash-safe.
+
+Knows nothing of how a file is parsed or a vector is made. One document is one transaction
+of the library; a process that ends in between leaves every other document whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.chunking import Chunk, split_passages
+from rag.errors import FailedFile, RejectedFile
+from rag.library import Library, NewDocument, passage_id
+from rag.loading import Loader, Source, find_sources, hash_file
+from rag.schema import (
+    AddReport,
+    Document,
+    DocumentResult,
+    Embedder,
+    LoadedText,
+    Progress,
+    ProgressCallback,
+)
+
+if TYPE_CHECKING:
+    from rag.index import VectorIndex
+
+# Passages embedded between two reports of progress.
+_STRIDE = 64
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What `add` accepts: longest passage (characters), largest file (bytes), time to parse."""
+
+    passage_characters: int
+    file_bytes: int
+    parse_seconds: float
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    source: Source
+    document: Document
+    loaded: LoadedText
+    chunks: list[Chunk]
+
+
+class Adder:
+    """Adds files to one library."""
+
+    def __init__(
+        self, library: Library, index: VectorIndex, embedder: Embedder, limits: Limits
+    ) -> None:
+        self._library = library
+        self._index = index
+        self._embedder = embedder
+        self._limits = limits
+
+    def add(
+        self, paths: Iterable[str | Path], progress: ProgressCallback | None = None
+    ) -> AddReport:
+        """Add files and folders; one that cannot be added does not stop the others.
+
+        A folder added again is brought up to date: documents whose files have gone from it
+        are removed, unless it holds no readable file at all any more.
+        """
+        started = time.monotonic()
+        wanted = [Path(path).absolute() for path in paths]
+        found = [s for s in find_sources(wanted) if not self._is_own(s.uri)]
+        tell = _Reporter(progress, len(found))
+        results = list(self._add_all(found, tell))
+        removed = list(self._remove_missing(wanted, found))
+        self._index.settle()
+        return AddReport(tuple(results), tuple(removed), time.monotonic() - started)
+
+    def _add_all(
+        self, found: list[Source | DocumentResult], tell: _Reporter
+    ) -> Iterator[DocumentResult]:
+        limits = self._limits
+        loader = Loader(seconds=limits.parse_seconds, max_bytes=limits.file_bytes)
+        # The next file is parsed by another process while this one is embedded here.
+        with contextlib.closing(loader), ThreadPoolExecutor(1) as ahead:
+            upcoming = iter(found)
+            pending: Future[_Parsed | DocumentResult] | None = None
+            for item in upcoming:
+                pending = ahead.submit(self._parse, item, loader)
+                break
+            while pending is not None:
+                parsed = pending.result()
+                following = next(upcoming, None)
+                pending = None if following is None else ahead.submit(self._parse, following, loader)
+                result = parsed if isinstance(parsed, DocumentResult) else self._write(parsed, tell)
+                tell.file_done()
+                yield result
+
+    def _parse(self, item: Source | DocumentResult, loader: Loader) -> _Parsed | DocumentResult:
+        if isinstance(item, DocumentResult):
+            return item
+        known = self._library.document_at(item.uri)
+        try:
+            if known is not None:
+                unchanged = hash_file(item.path, limit_bytes=self._limits.file_bytes)
+                if unchanged == known.sha256:
+                    return DocumentResult(item.uri, "unchanged", document=known)
+            sha256, loaded = loader.load(item.path)
+        except RejectedFile as error:
+            return DocumentResult(item.uri, "rejected", str(error))
+        except FailedFile as error:
+            return DocumentResult(item.uri, "failed", str(error))
+        chunks = split_passages(loaded, max_characters=self._limits.passage_characters)
+        return _Parsed(item, _document(item, sha256, loaded, len(chunks)), loaded, chunks)
+
+    def _write(self, parsed: _Parsed, tell: _Reporter) -> DocumentResult:
+        known = self._library.document_at(parsed.document.uri)
+        vectors = self._embed(parsed, tell)
+        folder = str(parsed.source.folder) if parsed.source.folder else None
+        gone = self._library.write(
+            NewDocument(parsed.document, parsed.loaded, folder, parsed.chunks, vectors),
+            fingerprint=self._embedder.fingerprint,
+        )
+        if gone:
+            self._index.delete(gone)
+        ids = [passage_id(parsed.document.id, n) for n in range(len(parsed.chunks))]
+        self._index.write(parsed.document.id, ids, vectors)
+        status = "added" if known is None else "updated"
+        return DocumentResult(parsed.document.uri, status, document=parsed.document)
+
+    def _embed(self, parsed: _Parsed, tell: _Reporter) -> NDArray[np.float32]:
+        text = parsed.loaded.text
+        texts = [text[chunk.start : chunk.end] for chunk in parsed.chunks]
+        rows = []
+        # Progress is told within a long document too.
+        for start in range(0, len(texts), _STRIDE):
+            rows.append(self._embedder.embed(texts[start : start + _STRIDE]))
+            tell.part_done(min(start + _STRIDE, len(texts)) / len(texts))
+        return np.concatenate(rows)
+
+    def _is_own(self, uri: str) -> bool:
+        """Tell whether a file is part of this library, whose home may lie in the folder."""
+        return Path(uri).is_relative_to(self._library.home)
+
+    def _remove_missing(
+        self, wanted: list[Path], found: list[Source | DocumentResult]
+    ) -> Iterator[Document]:
+        present = {item.uri for item in found}
+        for folder in (path for path in wanted if path.is_dir()):
+            inside = [i for i in found if isinstance(i, Source) and i.folder == folder]
+            if not inside:  # an empty folder is more often a disk not mounted than a wish
+                continue
+            for document in self._library.documents_of_folder(str(folder)):
+                if document.uri not in present and not Path(document.uri).exists():
+                    self._index.delete(self._library.remove(document.id))
+                    yield document
+
+
+def embed_anew(
+    library: Library, embedder: Embedder, progress: ProgressCallback | None = None
+) -> int:
+    """Replace the vectors of all passages by this embedder's; return how many there are."""
+    total = library.count()
+    done = 0
+
+    def batches() -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        nonlocal done
+        for document in library.documents():
+            passages = library.passages_of(document.id)
+            for start in range(0, len(passages), _STRIDE):
+                part = passages[start : start + _STRIDE]
+                yield [p.id for p in part], embedder.embed([p.text for p in part])
+                done += len(part)
+                if progress:
+                    progress(Progress("Embedding passages", done, total, "passages"))
+
+    library.write_vectors(batches(), fingerprint=embedder.fingerprint)
+    return done
+
+
+def _document(source: Source, sha256: str, loaded: LoadedText, n_passages: int) -> Document:
+    identity = hashlib.sha256(f"{source.uri}\n{sha256}".encode("utf-8", "surrogateescape"))
+    return Document(
+        id=identity.hexdigest()[:16],
+        uri=source.uri,
+        title=loaded.title,
+        mime=loaded.mime,
+        sha256=sha256,
+        n_characters=len(loaded.text),
+        n_passages=n_passages,
+        added_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+class _Reporter:
+    """Tells the progress of an `add`, in files, fractions within a long one included."""
+
+    def __init__(self, callback: ProgressCallback | None, total: int) -> None:
+        self._callback = callback
+        self._total = total
+        self._done = 0
+
+    def part_done(self, fraction: float) -> None:
+        if self._callback:
+            done = self._done + min(fraction, 0.99)
+            self._callback(Progress("Adding documents", done, self._total, "files"))
+
+    def file_done(self) -> None:
+        self._done += 1
+        if self._callback:
+            self._callback(Progress("Adding documents", self._done, self._total, "files"))

@@ -1,0 +1,189 @@
+"""From evidence to a streamed answer or a refusal.
+
+Knows nothing of where evidence comes from or which model writes. What a model writes is
+held back until it is a whole sentence, verified against the evidence and given its
+quotes; a sentence nothing supports is never shown as an answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from rag.chunking import Span, split_sentences
+from rag.citing import Support, verify, with_markers, without_markers
+from rag.confidence import confidence
+from rag.errors import ModelError
+from rag.prompts import REFUSAL, answer_messages, refuses
+from rag.retrieval import Found
+from rag.schema import Answer, ChatModel, Citation, Event, Evidence, Sentence, Usage
+
+QUOTING = "quotes only"
+# Quoted sentences, when no model answers: the best, and others nearly as good.
+_MOST_QUOTES, _NEARLY = 3, 2.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """A question on its way: as asked, as searched for, and what was found for it."""
+
+    question: str
+    searched_for: str
+    found: Found
+    context: tuple[Evidence, ...]
+    """Every sentence of the hits: what an answer's sentences are verified against."""
+    page_of: Callable[[str, int], int | None]
+    timings: dict[str, float]
+
+
+@dataclass
+class _Draft:
+    """The answer as far as it is written."""
+
+    task: Task
+    sentences: list[Sentence] = field(default_factory=list)
+    citations: dict[tuple[str, int, int], Citation] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    notice: str | None = None
+    said: str = ""
+
+    def accept(self, text: str, support: Support) -> str:
+        """Add a verified sentence; return the text to show for it."""
+        cited = tuple(self._cite(evidence) for evidence in support.evidence)
+        sentence = Sentence(without_markers(text), cited, support.verdict)
+        glue = " " if self.sentences else ""
+        self.sentences.append(sentence)
+        shown = glue + with_markers(sentence.text, [c.number for c in cited])
+        self.said += shown
+        return shown
+
+    def _cite(self, evidence: Evidence) -> Citation:
+        passage = evidence.passage
+        key = (passage.document.id, evidence.start, evidence.end)
+        if key not in self.citations:
+            self.citations[key] = Citation(
+                number=len(self.citations) + 1,
+                document=passage.document,
+                passage_id=passage.id,
+                start=evidence.start,
+                end=evidence.end,
+                page=self.task.page_of(passage.document.id, evidence.start),
+                quote=evidence.text,
+            )
+        return self.citations[key]
+
+
+def answer(
+    task: Task, model: ChatModel | None, *, strictness: float, max_tokens: int
+) -> Iterator[Event]:
+    """Yield the steps of an answer; the last event carries it.
+
+    Refuses when the documents seem not to hold the answer. Quotes the best sentences when
+    there is no model, when it fails, or when it writes nothing that the evidence supports.
+    """
+    draft = _Draft(task)
+    sure = confidence(task.found.signals)
+    yield Event("reading", hits=task.found.hits)
+    refused = sure < strictness or not task.found.evidence
+    if not refused and model is not None:
+        yield from _written(draft, model, max_tokens)
+    if not refused and not draft.sentences:
+        for evidence in _best(task.found.evidence):
+            text = " ".join(evidence.text.split())
+            yield Event("writing", text=draft.accept(text, Support("supported", (evidence,), 1.0)))
+    if refused:
+        draft.said = REFUSAL
+        yield Event("writing", text=REFUSAL)
+    yield Event("done", answer=_finished(draft, sure, model))
+
+
+def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event]:
+    """Yield what the model writes, sentence by verified sentence."""
+    task = draft.task
+    facts = [_with_room(evidence) for evidence in _reading_order(task.found.evidence)]
+    reply, done = "", 0
+    started = time.monotonic()
+    try:
+        with closing(
+            model.stream(answer_messages(facts, task.searched_for), max_tokens=max_tokens)
+        ) as pieces:
+            for piece in pieces:
+                if isinstance(piece, Usage):
+                    draft.usage += piece
+                    continue
+                task.timings.setdefault("first_token", time.monotonic() - started)
+                reply += piece
+                spans = split_sentences(reply)
+                whole = _whole(reply, spans)
+                for start, end in spans[done:whole]:
+                    yield from _checked(draft, reply[start:end])
+                done = max(done, whole)
+                if spans and not refuses(reply):
+                    yield Event("writing", draft=reply[spans[-1][0] :].strip())
+    except ModelError as error:
+        draft.notice = f"The language model did not finish, so this is quoted. {error}"
+    else:
+        for start, end in split_sentences(reply)[done:]:
+            yield from _checked(draft, reply[start:end])
+    task.timings["model"] = time.monotonic() - started
+
+
+def _whole(reply: str, spans: Sequence[Span]) -> int:
+    """Return how many sentences at the start of a growing reply are surely whole.
+
+    The last one may go on, and whether the one before it is whole ("The U.S. Army") shows
+    only when the word after it has been written.
+    """
+    if len(spans) < 2 or not any(c.isspace() for c in reply[spans[-1][0] :]):
+        return max(0, len(spans) - 2)
+    return len(spans) - 1
+
+
+def _checked(draft: _Draft, text: str) -> Iterator[Event]:
+    """Yield a sentence of the model if the evidence supports it, nothing otherwise."""
+    sentence = " ".join(text.split())
+    if refuses(sentence):
+        return
+    support = verify(sentence, draft.task.context, question=draft.task.searched_for)
+    already = {s.text for s in draft.sentences}
+    if support.verdict != "unsupported" and without_markers(sentence) not in already:
+        yield Event("writing", text=draft.accept(sentence, support))
+
+
+def _best(evidence: Sequence[Evidence]) -> list[Evidence]:
+    near = [e for e in evidence if e.score >= evidence[0].score - _NEARLY]
+    return near[:_MOST_QUOTES]
+
+
+def _reading_order(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Order sentences as their passages rank, and within a passage as they stand there."""
+    rank: dict[str, int] = {}
+    for item in evidence:
+        rank.setdefault(item.passage.id, len(rank))
+    return sorted(evidence, key=lambda e: (rank[e.passage.id], e.start))
+
+
+def _with_room(evidence: Evidence) -> str:
+    """Return the sentence as the model reads it."""
+    return evidence.text
+
+
+def _finished(draft: _Draft, sure: float, model: ChatModel | None) -> Answer:
+    task = draft.task
+    citations = tuple(draft.citations.values())
+    return Answer(
+        question=task.question,
+        searched_for=task.searched_for,
+        text=draft.said,
+        answered=bool(draft.sentences),
+        confidence=sure,
+        sentences=tuple(draft.sentences),
+        citations=citations,
+        hits=task.found.hits,
+        model=model.name if model is not None else QUOTING,
+        timings=dict(task.timings),
+        usage=draft.usage,
+        notice=draft.notice,
+    )

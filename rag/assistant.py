@@ -1,0 +1,385 @@
+"""The facade: builds everything from the settings and hands the work on.
+
+Knows nothing of how any part does its work. Heavy parts load when they are first needed,
+so that `import rag` and the commands that need none of them stay fast.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rag.errors import EmbeddingMismatch, QuestionError, StoreError
+from rag.schema import (
+    AddReport,
+    Answer,
+    ChatModel,
+    Document,
+    Embedder,
+    Event,
+    Evidence,
+    Hit,
+    Progress,
+    ProgressCallback,
+)
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from llama_index.core.query_engine import BaseQueryEngine
+    from llama_index.core.retrievers import BaseRetriever
+
+    from rag.index import VectorIndex
+    from rag.library import Library
+    from rag.retrieval import Found, Retriever
+
+
+class Assistant:
+    """Answers questions from the documents of one home.
+
+    The first call that writes makes this process the owner of the home, until `close`.
+    Others can read meanwhile: they search without the vector index. With `read_only`,
+    nothing is ever written. All methods may be called from several threads.
+
+    Raises:
+        StoreError: the home cannot be used (see rag.errors for its children).
+        ConfigError: the settings contradict each other.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        read_only: bool = False,
+        embedder: Embedder | None = None,
+        model: ChatModel | None = None,
+    ) -> None:
+        # Heavy: NumPy and SQLite are not needed to show a help text.
+        from rag.library import Library
+        from rag.ownership import Ownership
+
+        self.settings = settings or Settings()
+        self._read_only = read_only
+        self._guard = threading.RLock()
+        self._embedder = embedder
+        self._model = model
+        self._model_built = model is not None
+        self._index: VectorIndex | None = None
+        self._retriever: Retriever | None = None
+        self._ownership = Ownership(self.settings.home)
+        self._library: Library = Library(self.settings.home, read_only=read_only)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the models, close the index and the library, give up the home."""
+        with ExitStack() as stack:
+            # In reverse order: the home is given up last.
+            stack.callback(self._ownership.release)
+            stack.callback(self._library.close)
+            if self._index is not None:
+                stack.callback(self._index.close)
+            if self._embedder is not None:
+                stack.callback(self._embedder.close)
+            if self._model is not None:
+                stack.callback(self._model.close)
+
+    # Documents ------------------------------------------------------------------
+
+    def add(
+        self,
+        paths: str | Path | Iterable[str | Path],
+        *,
+        progress: ProgressCallback | None = None,
+    ) -> AddReport:
+        """Add files and folders; what is there already unchanged costs nothing.
+
+        Returns a result for every file: one that cannot be read is reported, not raised.
+
+        Raises:
+            LibraryLocked: another process owns the home.
+            EmbeddingMismatch: the home was embedded with another model.
+            StoreError: the home cannot be written; documents added so far are kept.
+        """
+        # Heavy: parsers and splitters are needed by those who add alone.
+        from rag.adding import Adder, Limits
+
+        self._own()
+        index, embedder = self._open_index(), self._ready_embedder()
+        limits = Limits(
+            self.settings.passage_characters,
+            self.settings.file_megabytes * 1_000_000,
+            self.settings.parse_seconds,
+        )
+        wanted = [paths] if isinstance(paths, str | Path) else list(paths)
+        return Adder(self._library, index, embedder, limits).add(wanted, progress)
+
+    def remove(self, document_id: str) -> Document:
+        """Remove a document; returns what it was. Raises UnknownDocument, LibraryLocked."""
+        self._own()
+        document = self._library.document(document_id)
+        index = self._open_index()
+        index.delete(self._library.remove(document_id))
+        index.settle()
+        return document
+
+    def documents(self) -> list[Document]:
+        """Return all documents, by uri."""
+        return self._library.documents()
+
+    def text_of(self, document_id: str) -> str:
+        """Return the text of a document, which all offsets count in. Raises UnknownDocument."""
+        return self._library.text_of(document_id)
+
+    def reembed(self, *, progress: ProgressCallback | None = None) -> int:
+        """Embed all passages with the model of the settings; return how many.
+
+        All at once or not at all: a process that ends in between leaves the old vectors.
+        """
+        # Heavy, as for add.
+        from rag.adding import embed_anew
+
+        self._own()
+        count = embed_anew(self._library, self._ready_embedder(checked=False), progress)
+        self._open_index().rebuild()
+        return count
+
+    # Questions ------------------------------------------------------------------
+
+    def search(
+        self,
+        question: str,
+        k: int | None = None,
+        *,
+        history: Iterable[Any] = (),
+        documents: Sequence[str] | None = None,
+    ) -> list[Hit]:
+        """Return the best `k` passages (default: `settings.passages`), best first.
+
+        Raises:
+            QuestionError: the question is empty or too long.
+            UnknownDocument: `documents` names one that is not in the library.
+        """
+        searched_for = self._stand_alone(self._checked(question), history)
+        limit = self.settings.passages if k is None else k
+        return self._search().search(searched_for, k=limit, documents=self._known(documents))
+
+    def ask(
+        self,
+        question: str,
+        history: Iterable[Any] = (),
+        documents: Sequence[str] | None = None,
+    ) -> Answer:
+        """Answer a question with cited sentences, or refuse.
+
+        `history` are earlier turns: Turn, Answer, (question, answer) pairs, or messages
+        with role and content. `documents` limits the search to these ids.
+
+        Raises:
+            QuestionError, UnknownDocument: as for search.
+        """
+        answer = None
+        for event in self.stream(question, history, documents):
+            answer = event.answer or answer
+        if answer is None:
+            raise StoreError("The answer was stopped before it was complete. Ask again.")
+        return answer
+
+    def stream(
+        self,
+        question: str,
+        history: Iterable[Any] = (),
+        documents: Sequence[str] | None = None,
+    ) -> Iterator[Event]:
+        """Yield the steps of an answer; closing the iterator stops the model.
+
+        Raises (on the call, before the first event):
+            QuestionError, UnknownDocument: as for search.
+        """
+        asked = self._checked(question)
+        searched_for = self._stand_alone(asked, history)
+        return self._stream(asked, searched_for, self._known(documents))
+
+    def warm(self, progress: ProgressCallback | None = None) -> None:
+        """Load the models and open the index, so that the first question need not wait.
+
+        Raises:
+            ModelError: the language model cannot be loaded; quoting works all the same.
+        """
+        # Heavy: only those who answer need the prompts.
+        from rag.prompts import fixed_messages
+
+        self._search().search("warm", k=1)
+        model = self._chat_model()
+        if model is not None:
+            model.warm(fixed_messages(), progress)
+        if progress:
+            progress(Progress("Ready", 1, 1, "steps"))
+
+    @property
+    def model_name(self) -> str:
+        """Return the name of the model that answers."""
+        # Heavy, as for warm.
+        from rag.answering import QUOTING
+
+        model = self._chat_model()
+        return model.name if model is not None else QUOTING
+
+    @property
+    def model_host(self) -> str | None:
+        """Return the host that text is sent to, None if it stays on this machine."""
+        model = self._chat_model()
+        return model.host if model is not None else None
+
+    # LlamaIndex -----------------------------------------------------------------
+
+    def as_retriever(self, k: int | None = None) -> BaseRetriever:
+        """Return a LlamaIndex retriever over this library."""
+        # Heavy: LlamaIndex takes a second to import.
+        from rag.llamaindex import FootnoteRetriever
+
+        return FootnoteRetriever(self, k)
+
+    def as_query_engine(self) -> BaseQueryEngine:
+        """Return a LlamaIndex query engine that answers as `ask` does."""
+        # Heavy, as above.
+        from rag.llamaindex import FootnoteQueryEngine
+
+        return FootnoteQueryEngine(self)
+
+    # Parts ----------------------------------------------------------------------
+
+    def _stream(
+        self, asked: str, searched_for: str, documents: Sequence[str] | None
+    ) -> Iterator[Event]:
+        # Heavy: sentence splitting and verification, which a search has no use for.
+        from rag.answering import Task, answer
+
+        yield Event("searching")
+        started = time.monotonic()
+        found = self._search().find(
+            searched_for,
+            k=self.settings.passages,
+            sentences=self.settings.evidence,
+            documents=documents,
+        )
+        timings = {"retrieval": time.monotonic() - started}
+        task = Task(asked, searched_for, found, self._context(found), self._library.page_of, timings)
+        for event in answer(
+            task,
+            self._chat_model(),
+            strictness=self.settings.strictness,
+            max_tokens=self.settings.answer_tokens,
+        ):
+            timings["total"] = time.monotonic() - started
+            yield event
+
+    def _context(self, found: Found) -> tuple[Evidence, ...]:
+        entries = self._library.entries(hit.passage.id for hit in found.hits)
+        return tuple(
+            Evidence(p, start, end, p.text[start - p.start : end - p.start], 0.0)
+            for p, sentences in ((e.passage, e.sentences) for e in entries.values())
+            for start, end in sentences
+        )
+
+    def _checked(self, question: str) -> str:
+        longest = self.settings.question_characters
+        if not question.strip():
+            raise QuestionError("The question is empty. Write what you want to know.")
+        if len(question) > longest:
+            raise QuestionError(
+                f"The question has {len(question):,} characters, the limit is {longest:,}. "
+                "Shorten it, or add the text as a document and ask about it."
+            )
+        # Lone surrogates cannot be stored, sent or shown.
+        return question.encode("utf-8", "replace").decode()
+
+    def _stand_alone(self, question: str, history: Iterable[Any]) -> str:
+        # Heavy with its words; a search without history needs none.
+        from rag.followups import stand_alone, turns_of
+
+        return stand_alone(question, turns_of(history))
+
+    def _known(self, documents: Sequence[str] | None) -> list[str] | None:
+        if documents is None:
+            return None
+        return [self._library.document(document_id).id for document_id in documents]
+
+    def _own(self) -> None:
+        if self._read_only:
+            raise StoreError("This assistant only reads. Open it without read_only to write.")
+        self._ownership.acquire()
+
+    def _open_index(self) -> VectorIndex:
+        # Heavy: Chroma takes half a second to import, and reading can do without.
+        from rag.index import VectorIndex
+
+        with self._guard:
+            if self._index is None:
+                self._index = VectorIndex(
+                    self._library,
+                    self.settings.home / "chroma",
+                    self._ready_embedder().fingerprint,
+                    url=self.settings.chroma_url,
+                )
+            self._index.open_soon()
+            return self._index
+
+    def _search(self) -> Retriever:
+        # Heavy: NumPy.
+        from rag.retrieval import Retriever
+
+        with self._guard:
+            if self._retriever is None or self._index is None:
+                owner = not self._read_only and self._ownership.try_acquire()
+                index = self._open_index() if owner else None
+                self._retriever = Retriever(self._library, index, self._ready_embedder())
+            return self._retriever
+
+    def _ready_embedder(self, *, checked: bool = True) -> Embedder:
+        with self._guard:
+            if self._embedder is None:
+                self._embedder = _build_embedder(self.settings)
+        stored = self._library.embedding
+        if checked and stored not in (None, self._embedder.fingerprint):
+            raise EmbeddingMismatch(
+                f"The library in {self.settings.home} was embedded with {stored}, the settings "
+                f"name {self._embedder.fingerprint}. Set FOOTNOTE_EMBEDDING back, choose another "
+                "--home, or run `footnote reembed`."
+            )
+        return self._embedder
+
+    def _chat_model(self) -> ChatModel | None:
+        with self._guard:
+            if not self._model_built:
+                # Heavy: clients of language models.
+                from rag.models.chat import build_chat_model
+
+                self._model = build_chat_model(self.settings)
+                self._model_built = True
+            return self._model
+
+
+def _build_embedder(settings: Settings) -> Embedder:
+    if settings.embedding == "embedded":
+        # Heavy: ONNX Runtime.
+        from rag.models.minilm import MiniLM
+
+        return MiniLM(threads=settings.cores)
+    # Heavy: the OpenAI client.
+    from rag.models.chat import build_openai_embedder
+
+    return build_openai_embedder(settings)

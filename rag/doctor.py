@@ -1,0 +1,337 @@
+"""Checks the installation, the models and one home, and says what to do; changes nothing.
+
+Knows nothing of how the checks are shown. A home that is broken, locked or not there is a
+finding, never an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from rag.errors import ConfigError, FootnoteError, ModelRejected, StoreError
+from rag.schema import Check
+from rag.settings import Settings
+
+PACKAGES = ("llama-index-core", "chromadb", "openai", "gradio", "onnxruntime", "xllamacpp")
+_OLDEST_PYTHON = (3, 11)
+_REINSTALL = "Run `make clean setup`."
+# Below this, adding documents would soon fail half-way.
+_LEAST_FREE_BYTES = 200_000_000
+_CONNECT_SECONDS = 2.0
+
+
+def doctor(settings: Settings) -> list[Check]:
+    """Return every check, in the order a person would go through them."""
+    checks: dict[str, Callable[[Settings], Check]] = {
+        "Python": _python,
+        "packages": _packages,
+        "embedding model": _embedding_model,
+        "language model": _language_model,
+        "home": _home,
+        "disk": _disk,
+        "library": _library,
+        "embedding": _embedding,
+        "index": _index,
+        "lock": _lock,
+    }
+    return [_checked(name, check, settings) for name, check in checks.items()]
+
+
+def _checked(name: str, check: Callable[[Settings], Check], settings: Settings) -> Check:
+    try:
+        return check(settings)
+    except FootnoteError as error:
+        # The messages say what is wrong first, and then what to do.
+        detail, _, fix = str(error).partition(". ")
+        return Check(name, False, detail, fix or _REINSTALL)
+    except (OSError, ValueError, ImportError) as error:
+        return Check(name, False, f"cannot be checked: {error}", _fix_for(error, settings))
+
+
+def _fix_for(error: Exception, settings: Settings) -> str:
+    if isinstance(error, ImportError):
+        return _REINSTALL
+    return f"Check that {settings.home} is a folder you may read and write."
+
+
+# Installation ---------------------------------------------------------------------
+
+
+def _python(_settings: Settings) -> Check:
+    ok = sys.version_info[:2] >= _OLDEST_PYTHON
+    oldest = ".".join(map(str, _OLDEST_PYTHON))
+    fix = None if ok else f"Install Python {oldest} or later, then run `make clean setup`."
+    return Check("Python", ok, f"{platform.python_version()} ({sys.executable})", fix)
+
+
+def _packages(_settings: Settings) -> Check:
+    found, missing = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Check("packages", False, f"missing: {', '.join(missing)}", "Run `make setup`.")
+    return Check("packages", True, ", ".join(found))
+
+
+# Models ---------------------------------------------------------------------------
+
+
+def _embedding_model(settings: Settings) -> Check:
+    if settings.embedding == "embedded":
+        return _embedded_embedder()
+    return _endpoint(
+        "embedding model",
+        settings.embedding,
+        settings.embedding_url,
+        has_key=bool(settings.embedding_key or settings.openai_api_key),
+        variable="FOOTNOTE_EMBEDDING",
+    )
+
+
+def _embedded_embedder() -> Check:
+    # Heavy: brings ONNX Runtime. That it loads at all is part of the check.
+    from rag.models import minilm
+
+    for file, recorded in minilm.SHA256.items():
+        with minilm.find_file(file).open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != recorded:
+                raise ModelRejected(
+                    f"The file {file[1]} of the package {file[0]} has another checksum than "
+                    f"was recorded for it. {_REINSTALL}"
+                )
+    return Check("embedding model", True, "embedded (all-MiniLM-L6-v2), checksums right")
+
+
+def _language_model(settings: Settings) -> Check:
+    name = settings.llm
+    if name == "none":
+        return Check("language model", True, "none: answers are quotes")
+    if name == "embedded":
+        return _embedded_model(settings)
+    # Only the check of a model file needs what follows.
+    from rag.models import weights
+
+    if name.startswith("hf:"):
+        repository, file_name = weights.parse_hub_name(name)
+        place = settings.models_folder / "hub" / repository.replace("/", "--") / file_name
+        state = "downloaded" if place.is_file() else "downloaded at the first question"
+        return Check("language model", True, f"{name}, {state}")
+    if name.lower().endswith(".gguf"):
+        return Check("language model", True, str(weights.local_gguf(Path(name))))
+    return _endpoint(
+        "language model",
+        name,
+        settings.llm_url,
+        has_key=bool(settings.llm_key or settings.openai_api_key),
+        variable="FOOTNOTE_LLM",
+    )
+
+
+def _embedded_model(settings: Settings) -> Check:
+    # As above.
+    from rag.models import weights
+
+    name, size = weights.EMBEDDED_NAME, weights.EMBEDDED.size
+    parts = weights.EMBEDDED.find_parts()
+    have = sum(part.stat().st_size for part in parts if part.is_file())
+    if have != size:
+        raise ModelRejected(
+            f"The installed parts of {name} have {have:,} bytes instead of {size:,}. {_REINSTALL}"
+        )
+    folder = settings.models_folder
+    joined = folder / weights.EMBEDDED.name
+    if _has_stamp(joined, weights.EMBEDDED.sha256):
+        return Check("language model", True, f"{name}, ready in {folder}")
+    needed, free = size + weights.SPARE_BYTES, shutil.disk_usage(_existing(folder)).free
+    if free < needed:
+        return Check(
+            "language model",
+            False,
+            f"{name} needs {needed / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB are free",
+            "Free some space, or set FOOTNOTE_MODELS to a folder on another disk.",
+        )
+    state = "checked again" if joined.is_file() else "joined"
+    return Check("language model", True, f"{name}, {state} at the first question")
+
+
+def _has_stamp(joined: Path, sha256: str) -> bool:
+    """Tell whether the joined file was verified and has not changed since."""
+    try:
+        stamp = json.loads(joined.with_name(joined.name + ".json").read_text(encoding="utf-8"))
+        status = joined.stat()
+    except (OSError, ValueError):
+        return False
+    return bool(stamp == {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": sha256})
+
+
+def _endpoint(check: str, model: str, url: str | None, *, has_key: bool, variable: str) -> Check:
+    if url is None:
+        if not model.startswith("openai/"):
+            raise ConfigError(
+                f"{variable}={model} names a model but no server. Set {variable}_URL to the "
+                "address of an OpenAI-compatible server, or write openai/NAME."
+            )
+        if not has_key:
+            raise ConfigError(f"{model} needs a key. Set OPENAI_API_KEY.")
+        return Check(check, True, f"{model}, at OpenAI (not tried, so as not to be charged)")
+    trouble = _unreachable(url)
+    if trouble is not None:
+        fix = f"Start the server, or correct {variable}_URL."
+        return Check(check, False, f"{model}: {url} does not answer ({trouble})", fix)
+    return Check(check, True, f"{model}, at {url}")
+
+
+def _unreachable(url: str) -> str | None:
+    """Return why no connection to the host of this address can be made, None if one can."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), _CONNECT_SECONDS).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+# Home -----------------------------------------------------------------------------
+
+
+def _existing(path: Path) -> Path:
+    """Return the path itself, or the nearest folder above it that is there."""
+    return next(place for place in (path, *path.parents) if os.path.lexists(place))
+
+
+def _home(settings: Settings) -> Check:
+    home = settings.home
+    place = _existing(home)
+    fix = "Make it a folder you may write to, or choose another with --home or FOOTNOTE_HOME."
+    if not place.is_dir():
+        return Check("home", False, f"{home} cannot be made: {place} is no folder", fix)
+    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        return Check("home", False, f"{place} cannot be written", fix)
+    return Check("home", True, f"{home}" if place == home else f"{home} (made at the first use)")
+
+
+def _disk(settings: Settings) -> Check:
+    free = shutil.disk_usage(_existing(settings.home)).free
+    ok = free >= _LEAST_FREE_BYTES
+    fix = None if ok else "Free some space, or choose a home on another disk."
+    return Check("disk", ok, f"{free / 1e9:.1f} GB free", fix)
+
+
+def _is_there(settings: Settings) -> bool:
+    # Heavy: brings SQLite, which only those who have a library need.
+    from rag.database import FILE_NAME
+
+    path = settings.home / FILE_NAME
+    if os.path.lexists(path) and not path.is_file():
+        raise StoreError(f"{path} is no file. Move it away, or choose another --home.")
+    return path.is_file()
+
+
+def _library(settings: Settings) -> Check:
+    if not _is_there(settings):
+        return Check("library", True, "none yet; `footnote add PATH` makes it")
+    # Heavy, as above.
+    from rag.database import SCHEMA_VERSION, Database
+
+    database = Database(settings.home, read_only=True)
+    try:
+        problems = [str(row[0]) for row in database.rows("PRAGMA quick_check(3)")]
+        documents = database.rows("SELECT count(*) FROM documents")[0][0]
+        passages = database.rows("SELECT count(*) FROM passages")[0][0]
+    finally:
+        database.close()
+    if problems != ["ok"]:
+        fix = "Restore a copy of it, or move it away and add the documents again."
+        return Check("library", False, f"{database.path} is damaged: {problems[0]}", fix)
+    detail = f"{documents} documents, {passages} passages, version {SCHEMA_VERSION}, intact"
+    return Check("library", True, detail)
+
+
+def _facts(settings: Settings) -> dict[str, str]:
+    # Heavy, as above.
+    from rag.database import Database
+
+    database = Database(settings.home, read_only=True)
+    try:
+        return {str(name): str(value) for name, value in database.rows("SELECT * FROM facts")}
+    finally:
+        database.close()
+
+
+def _embedding(settings: Settings) -> Check:
+    stored = _facts(settings).get("embedding") if _is_there(settings) else None
+    if stored is None:
+        return Check("embedding", True, "nothing is embedded yet")
+    if _made_by(stored, settings):
+        return Check("embedding", True, f"{stored}, as the settings name it")
+    return Check(
+        "embedding",
+        False,
+        f"the library was embedded with {stored}, the settings name {settings.embedding}",
+        "Set FOOTNOTE_EMBEDDING back, or run `footnote reembed`.",
+    )
+
+
+def _made_by(fingerprint: str, settings: Settings) -> bool:
+    if settings.embedding == "embedded":
+        # Heavy: brings ONNX Runtime.
+        from rag.models.minilm import FINGERPRINT
+
+        return fingerprint == FINGERPRINT
+    # The rest of such a fingerprint, the length of the vectors, only the server knows.
+    return f":{settings.embedding.removeprefix('openai/')}:" in fingerprint
+
+
+def _index(settings: Settings) -> Check:
+    if settings.chroma_url is not None:
+        trouble = _unreachable(settings.chroma_url)
+        if trouble is not None:
+            return Check(
+                "index",
+                False,
+                f"the Chroma server at {settings.chroma_url} does not answer ({trouble})",
+                "Start it, or remove FOOTNOTE_CHROMA_URL. Search works meanwhile, more slowly.",
+            )
+        return Check("index", True, f"on the Chroma server at {settings.chroma_url}")
+    if not (settings.home / "chroma").is_dir():
+        return Check("index", True, "none; it is built from the library when it is needed")
+    current = _is_there(settings) and _facts(settings).get("index_up_to_date") == "1"
+    return Check("index", True, "up to date" if current else "built anew when it is needed")
+
+
+def _lock(settings: Settings) -> Check:
+    # Heavy, as above.
+    from rag.ownership import OWNER_NAME, owner_of
+
+    try:
+        owner = json.loads((settings.home / OWNER_NAME).read_text(encoding="utf-8"))
+        pid = int(owner["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Check("lock", True, "free")
+    if _runs(pid):
+        return Check("lock", True, f"held by {owner_of(settings.home)}; reading works meanwhile")
+    return Check("lock", True, f"free (process {pid} ended without giving it up)")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # sends nothing
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True

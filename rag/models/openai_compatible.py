@@ -1,0 +1,370 @@
+"""Streams answers from an OpenAI-compatible server, and types whatever fails there.
+
+Knows nothing of prompts or documents, nor of who runs the server.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import httpx
+import openai
+
+from rag.errors import ConfigError, ModelError, ModelRejected, ModelUnavailable
+from rag.models.addresses import check_url, is_near
+from rag.models.deadline import Deadline
+from rag.schema import Message, ProgressCallback, Usage
+
+RETRIES = 2
+FIRST_PAUSE_SECONDS = 0.25
+SEED = 7
+QUOTED_CHARACTERS = 200
+CHARACTERS_PER_TOKEN = 100
+"""More than tokenizers make of one token: a server past this ignores `max_tokens`."""
+NO_KEY = "none"
+"""Sent to servers that ask for no key: the client insists on one."""
+
+_T = TypeVar("_T")
+
+_AGAIN = "Try again in a moment."
+NOT_COMPATIBLE = (
+    "Check that the address is that of an OpenAI-compatible server; it often ends in /v1."
+)
+_KEY = "Set the right one in FOOTNOTE_LLM_KEY, FOOTNOTE_EMBEDDING_KEY or OPENAI_API_KEY."
+_SHORTER = "Ask a shorter question, lower FOOTNOTE_EVIDENCE, or choose a model with more context."
+_MODEL = "Check the spelling of the model's name, and that the address is right."
+_CHOOSE = "Choose another model, or update Footnote."
+
+Fault = tuple[type[ModelError], str, str]
+"""What a failure becomes: the error, what the server did, and the fix."""
+
+FAULTS: Final[Mapping[type[Exception], Fault]] = {
+    httpx.TimeoutException: (ModelUnavailable, "did not answer in time", _AGAIN),
+    httpx.HTTPError: (ModelUnavailable, "cut off the answer", _AGAIN),
+    httpx.StreamError: (ModelUnavailable, "cut off the answer", _AGAIN),
+    json.JSONDecodeError: (ModelRejected, "sent something that is not JSON", NOT_COMPATIBLE),
+    UnicodeDecodeError: (ModelRejected, "sent something that is not UTF-8", NOT_COMPATIBLE),
+    openai.OpenAIError: (ModelRejected, "gave no usable answer", NOT_COMPATIBLE),
+    openai.APIError: (ModelUnavailable, "failed in the middle of the answer", _AGAIN),
+    openai.APIConnectionError: (
+        ModelUnavailable,
+        "cannot be reached",
+        "Check that it runs and that the address is right, and try again.",
+    ),
+    openai.APITimeoutError: (ModelUnavailable, "did not answer in time", _AGAIN),
+    openai.APIResponseValidationError: (ModelRejected, "sent an unknown answer", NOT_COMPATIBLE),
+    openai.APIStatusError: (ModelRejected, "refused the request", NOT_COMPATIBLE),
+    openai.BadRequestError: (ModelRejected, "refused the request", _MODEL),
+    openai.AuthenticationError: (ModelRejected, "refused the key", _KEY),
+    openai.OAuthError: (ModelRejected, "refused the key", _KEY),
+    openai.PermissionDeniedError: (ModelRejected, "does not allow this key that model", _KEY),
+    openai.NotFoundError: (ModelRejected, "does not know the model or the address", _MODEL),
+    openai.ConflictError: (ModelUnavailable, "was busy with something that conflicts", _AGAIN),
+    openai.UnprocessableEntityError: (ModelRejected, "refused the request", _MODEL),
+    openai.RateLimitError: (
+        ModelUnavailable,
+        "takes no more requests now",
+        "Wait a minute and try again, or look at the quota of the account.",
+    ),
+    openai.InternalServerError: (ModelUnavailable, "failed or is overloaded", _AGAIN),
+    openai.LengthFinishReasonError: (ModelUnavailable, "cut off the answer", _AGAIN),
+    openai.ContentFilterFinishReasonError: (ModelRejected, "withheld the answer", _CHOOSE),
+    openai.InvalidWebhookSignatureError: (ModelRejected, "sent an unknown answer", NOT_COMPATIBLE),
+    openai.WebSocketConnectionClosedError: (ModelUnavailable, "cut off the answer", _AGAIN),
+    openai.WebSocketQueueFullError: (ModelUnavailable, "is overloaded", _AGAIN),
+}
+_CAUGHT = tuple(FAULTS)
+
+
+_deadline_of_call: ContextVar[Deadline | None] = ContextVar("_deadline_of_call", default=None)
+
+
+def _watch(response: httpx.Response) -> None:
+    deadline, stream = _deadline_of_call.get(), response.extensions.get("network_stream")
+    if deadline is not None and stream is not None:
+        deadline.watch(stream.get_extra_info("socket"))
+
+
+class Endpoint:
+    """A server, its key, and how its failures are told."""
+
+    def __init__(self, url: str, key: str | None, *, seconds: float, retries: int) -> None:
+        self.host = check_url(url)
+        self.key = key or NO_KEY
+        if not self.key.isascii() or not self.key.isprintable() or " " in self.key:
+            raise ConfigError(
+                f"The key for {self.host} has characters that no key has. Copy it again, "
+                "without quotes or line ends."
+            )
+        self._url, self._seconds, self._retries = url, seconds, retries
+        self._lock = threading.Lock()
+        self._client: openai.OpenAI | None = None
+
+    @property
+    def client(self) -> openai.OpenAI:
+        """Return the client, opened at the first call."""
+        with self._lock:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _connect(self) -> openai.OpenAI:
+        web = httpx.Client(
+            # A redirect would send the documents to a host that nobody named.
+            follow_redirects=False,
+            # A proxy of the environment may be the only way out, but must not see what is
+            # meant for this machine or the own network.
+            trust_env=not is_near(self.host),
+            event_hooks={"response": [_watch]},
+        )
+        client = openai.OpenAI(
+            base_url=self._url,
+            api_key=self.key,
+            max_retries=0,  # `call` retries, within the deadline
+            http_client=web,
+        )
+        # The client took these from the environment, for OpenAI; this may be somebody else.
+        client.organization = client.project = None
+        client._custom_headers = {}
+        return client
+
+    @contextmanager
+    def session(self) -> Iterator[Deadline]:
+        """Give one answer its time, and turn what goes wrong into errors of ours."""
+        deadline = Deadline(self._seconds)
+        try:
+            yield deadline
+        except _CAUGHT as exc:
+            raise self.typed(exc, deadline) from self._cause(exc)
+        finally:
+            deadline.cancel()
+
+    def call(self, request: Callable[[httpx.Timeout], _T], deadline: Deadline) -> _T:
+        """Return what `request` returns, trying again what may pass."""
+        for attempt in range(self._retries + 1):
+            token = _deadline_of_call.set(deadline)
+            try:
+                return request(httpx.Timeout(connect=5, read=deadline.left(), write=10, pool=5))
+            except _CAUGHT as exc:
+                error = self.typed(exc, deadline)
+                pause = _pause(exc, attempt)
+                final = attempt == self._retries or pause >= deadline.left()
+                if final or not isinstance(error, ModelUnavailable):
+                    raise error from self._cause(exc)
+            finally:
+                _deadline_of_call.reset(token)
+            time.sleep(pause)
+        raise AssertionError("unreachable")
+
+    def error(self, kind: type[ModelError], what: str, fix: str) -> ModelError:
+        """Return an error that names this server."""
+        return kind(f"The model server {self.host} {what}. {fix}")
+
+    def typed(self, exc: Exception, deadline: Deadline) -> ModelError:
+        """Return the error of ours for one of the client."""
+        if deadline.passed:
+            return self.late(deadline)
+        kind, what, fix = _fault_of(exc)
+        said = _said(exc).replace(self.key, "[key]")
+        quoted = f": “{said[:QUOTED_CHARACTERS]}”" if said else ""
+        status = f" (status {exc.status_code})" if isinstance(exc, openai.APIStatusError) else ""
+        return self.error(kind, what + status + quoted, fix)
+
+    def late(self, deadline: Deadline) -> ModelError:
+        """Return the error for an answer that took too long."""
+        return self.error(
+            ModelUnavailable,
+            f"did not finish within {deadline.seconds:g} seconds",
+            "Try again, or raise FOOTNOTE_MODEL_SECONDS.",
+        )
+
+    def _cause(self, exc: Exception) -> Exception | None:
+        # Some servers repeat the key they refuse; a traceback must not.
+        return None if self.key in f"{exc} {getattr(exc, 'body', '')}" else exc
+
+    def close(self) -> None:
+        """Close the connections; a later call opens them again."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
+def _fault_of(exc: Exception) -> Fault:
+    if isinstance(exc, openai.APIStatusError):
+        if 300 <= exc.status_code < 400:
+            return ModelRejected, "redirects to another address", "Set that address instead."
+        if exc.status_code == 408:
+            return FAULTS[openai.APITimeoutError]
+        if exc.status_code == 413 or _is_too_long(exc):
+            return ModelRejected, "found the prompt too long", _SHORTER
+    return next(FAULTS[kind] for kind in type(exc).__mro__ if kind in FAULTS)
+
+
+def _is_too_long(exc: openai.APIError) -> bool:
+    text = f"{exc.code} {_said(exc)}".lower()
+    return "context" in text and any(word in text for word in ("length", "size", "window"))
+
+
+def _said(exc: Exception) -> str:
+    """Return what a server said of its failure, on one line."""
+    body = getattr(exc, "body", None)
+    for name in ("message", "error", "detail"):
+        if isinstance(body, Mapping) and name in body:
+            body = body[name]
+    if not isinstance(body, str) or "<" in body:  # an error page, say
+        return ""
+    return "".join(c for c in " ".join(body.split()) if c.isprintable())
+
+
+def _pause(exc: Exception, attempt: int) -> float:
+    """Return the seconds to wait before another try, as the server asks if it does."""
+    if isinstance(exc, openai.APIStatusError):
+        try:
+            return max(0.0, float(exc.response.headers.get("retry-after", "")))
+        except ValueError:
+            pass  # none, or a date
+    return FIRST_PAUSE_SECONDS * 2.0**attempt
+
+
+class OpenAICompatibleChat:
+    """A ChatModel behind an OpenAI-compatible server.
+
+    A reply that reached `max_tokens` ends without complaint: its `Usage` then counts as many
+    completion tokens, and its last sentence may be unfinished.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        url: str,
+        *,
+        key: str | None = None,
+        seconds: float = 90,
+        retries: int = RETRIES,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Speak to `model` at the base URL `url`; `extra` goes into the body of each request."""
+        self.name = model
+        self._model, self._extra = model, dict(extra or {})
+        self._endpoint = Endpoint(url, key, seconds=seconds, retries=retries)
+        self._refused: frozenset[str] = frozenset()
+
+    @property
+    def host(self) -> str | None:
+        """Return the host that is sent text; one on this machine may pass it on."""
+        return self._endpoint.host
+
+    def warm(self, messages: Sequence[Message], progress: ProgressCallback | None = None) -> None:
+        """Do nothing: a server of others is ready or not, and is not sent what nobody asked."""
+
+    def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()
+    ) -> Iterator[str | Usage]:
+        """Yield the reply piece by piece, then its `Usage` once, if known.
+
+        Raises:
+            ModelUnavailable: refused, timed out, cut off in the middle, overloaded.
+            ModelRejected: wrong key, unknown model, prompt too long.
+        """
+        options: dict[str, Any] = {
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "max_tokens": max_tokens,
+            "temperature": 0,
+            "seed": SEED,
+            "stream_options": {"include_usage": True},
+            **({"stop": list(stop)} if stop else {}),
+        }
+        with (
+            self._endpoint.session() as deadline,
+            self._endpoint.call(partial(self._open, options), deadline) as reply,
+        ):
+            yield from self._pieces(reply, max_tokens, deadline)
+
+    def _open(self, options: Mapping[str, Any], timeout: httpx.Timeout) -> Any:
+        while True:
+            try:
+                return self._endpoint.client.chat.completions.create(
+                    model=self._model,
+                    stream=True,
+                    extra_body=self._extra,
+                    timeout=timeout,
+                    **_without(options, self._refused),
+                )
+            except openai.BadRequestError as exc:
+                refused = _refused_option(exc, set(options) - self._refused)
+                if refused is None:
+                    raise
+                self._refused |= {refused}
+
+    def _pieces(self, reply: Any, max_tokens: int, deadline: Deadline) -> Iterator[str | Usage]:
+        finished, usage, room = False, None, CHARACTERS_PER_TOKEN * (max_tokens + 1)
+        for chunk in reply:
+            text, reason, counted = self._read(chunk)
+            room -= len(text)
+            if room < 0:
+                raise self._endpoint.error(
+                    ModelRejected, "sends more than it was asked for", _CHOOSE
+                )
+            if reason == "content_filter":
+                raise self._endpoint.error(ModelRejected, "withheld the answer", _CHOOSE)
+            finished, usage = finished or reason is not None, counted or usage
+            if deadline.passed:
+                raise self._endpoint.late(deadline)
+            if text:
+                yield text
+        if not finished:
+            # The client takes the end of a connection for the end of the answer.
+            raise self._unfinished(reply, deadline)
+        if usage is not None:
+            yield usage
+
+    def _read(self, chunk: Any) -> tuple[str, str | None, Usage | None]:
+        try:
+            counted, usage = chunk.usage, None
+            if counted:
+                usage = Usage(int(counted.prompt_tokens), int(counted.completion_tokens))
+            if not chunk.choices:  # the last one has only the usage
+                return "", None, usage
+            choice = chunk.choices[0]
+            return "".join(choice.delta.content or ""), choice.finish_reason, usage
+        except (AttributeError, TypeError, ValueError, LookupError) as exc:
+            raise self._endpoint.error(
+                ModelRejected, "sent an unknown answer", NOT_COMPATIBLE
+            ) from exc
+
+    def _unfinished(self, reply: Any, deadline: Deadline) -> ModelError:
+        if deadline.passed:
+            return self._endpoint.late(deadline)
+        if "text/event-stream" not in reply.response.headers.get("content-type", ""):
+            return self._endpoint.error(
+                ModelRejected, "sent no stream of an answer", NOT_COMPATIBLE
+            )
+        return self._endpoint.error(ModelUnavailable, "cut off the answer", _AGAIN)
+
+    def close(self) -> None:
+        """Close the connections; a later call opens them again."""
+        self._endpoint.close()
+
+
+def _without(options: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]:
+    kept = {name: value for name, value in options.items() if name not in refused}
+    if "max_tokens" in refused:  # newer models of OpenAI want it under this name
+        kept["max_completion_tokens"] = options["max_tokens"]
+    return kept
+
+
+def _refused_option(exc: openai.BadRequestError, names: set[str]) -> str | None:
+    """Return the option that a server does not take and an answer can do without."""
+    if _is_too_long(exc):
+        return None
+    text = f"{exc.param} {exc}"
+    return next((n for n in sorted(names - {"messages"}) if re.search(rf"\b{n}\b", text)), None)

@@ -1,0 +1,180 @@
+"""Keeps what the local server computed for the fixed beginnings of its prompts.
+
+Knows nothing of what these say. Reading a beginning of 400 tokens takes seconds, restoring
+what that left takes milliseconds: so it is kept on disk for the next start, and put back
+when another prompt has taken its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from http.client import HTTPException
+from importlib.metadata import version
+from pathlib import Path
+
+from rag.errors import ModelRejected, ModelUnavailable
+from rag.models.local_server import CONTEXT_TOKENS, NO_MODEL, Address, LocalServer
+from rag.schema import Message, ProgressCallback
+
+KEPT_STATES = 4
+EVALUATION_SECONDS = 300
+STATE_SECONDS = 30
+STALE_SECONDS = 3600
+_NO_ANSWER = (OSError, HTTPException, ValueError)
+
+_log = logging.getLogger(__name__)
+
+
+class PrefixCache:
+    """The states of the slot of one server."""
+
+    def __init__(self, server: LocalServer) -> None:
+        self._server = server
+        self._lock = threading.Lock()
+        self._prefixes: list[tuple[Message, ...]] = []
+        self._in_slot: tuple[Address, tuple[Message, ...]] | None = None
+
+    def warm(self, messages: Sequence[Message], progress: ProgressCallback | None = None) -> None:
+        """Make prompts that begin with these messages fast, now and at the next start.
+
+        Raises:
+            ModelError: the server cannot be started or does not answer.
+        """
+        prefix = tuple(messages)
+        with self._lock:
+            address = self._server.start(progress)
+            restored = self._restore(address, prefix)
+            reused = self._evaluate(prefix)
+            if not (restored and reused):
+                self._save(address, prefix)
+            self._in_slot = address, prefix
+            if prefix not in self._prefixes:
+                self._prefixes.append(prefix)
+
+    def recall(self, messages: Sequence[Message]) -> None:
+        """Put back the state of the longest warmed beginning of these messages."""
+        with self._lock:
+            address = self._server.start()
+            begins = [p for p in self._prefixes if tuple(messages[: len(p)]) == p]
+            if not begins:
+                self._in_slot = None
+                return
+            prefix = max(begins, key=len)
+            if self._in_slot != (address, prefix):
+                self._restore(address, prefix)
+                self._in_slot = address, prefix
+
+    def _evaluate(self, prefix: tuple[Message, ...]) -> bool:
+        """Have the server read the messages; say whether it had most of them already."""
+        # Templates want the user to speak last, and a reply must not be taken for one to go on.
+        last = () if prefix and prefix[-1].role == "user" else (Message("user", "."),)
+        body = {
+            "messages": [asdict(message) for message in (*prefix, *last)],
+            "max_tokens": 1,
+            "temperature": 0,
+            "cache_prompt": True,
+            "id_slot": 0,
+        }
+        try:
+            status, answer = self._server.post(
+                "/v1/chat/completions", body, seconds=EVALUATION_SECONDS
+            )
+        except _NO_ANSWER as exc:
+            raise ModelUnavailable(
+                f"The local language model stopped while it got ready. Try again. {NO_MODEL}"
+            ) from exc
+        if status != 200:
+            error = answer.get("error")
+            said = error.get("message") if isinstance(error, dict) else None
+            raise ModelRejected(
+                f"The local language model refused its prompt: {said or f'status {status}'}. "
+                f"Choose another model. {NO_MODEL}"
+            )
+        timings = answer.get("timings", {})
+        reused, read = timings.get("cache_n", 0), timings.get("prompt_n", 0)
+        return bool(reused > read)
+
+    def _restore(self, address: Address, prefix: tuple[Message, ...]) -> bool:
+        path = self._path(address, prefix)
+        # The server dies of a damaged file, so it is given none.
+        if not _is_whole(path):
+            return False
+        try:
+            status, _ = self._server.post(
+                "/slots/0?action=restore", {"filename": path.name}, seconds=STATE_SECONDS
+            )
+        except _NO_ANSWER:
+            _forget(path)
+            return False
+        if status == 200:
+            with contextlib.suppress(OSError):
+                os.utime(path)
+        return status == 200
+
+    def _save(self, address: Address, prefix: tuple[Message, ...]) -> None:
+        path = self._path(address, prefix)
+        written = path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            status, _ = self._server.post(
+                "/slots/0?action=save", {"filename": written.name}, seconds=STATE_SECONDS
+            )
+            if status == 200:
+                _digest_of(path).write_text(_digest(written), encoding="ascii")
+                os.replace(written, path)
+        except _NO_ANSWER as exc:
+            # Only speed is lost, and only at the next start.
+            _log.info("the state of a prompt was not kept: %s", exc)
+        finally:
+            with contextlib.suppress(OSError):
+                written.unlink(missing_ok=True)
+        _remove_old(self._server.states)
+
+    def _path(self, address: Address, prefix: tuple[Message, ...]) -> Path:
+        status = address.weights.stat()
+        identity = [
+            [address.weights.name, status.st_size, status.st_mtime_ns],
+            [version("xllamacpp"), CONTEXT_TOKENS],
+            [asdict(message) for message in prefix],
+        ]
+        name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+        return self._server.states / f"prefix-{name}.state"
+
+
+def _digest_of(path: Path) -> Path:
+    return path.with_suffix(".sha256")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return _digest_of(path).read_text(encoding="ascii") == _digest(path)
+    except (OSError, ValueError):
+        return False
+
+
+def _forget(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        _digest_of(path).unlink(missing_ok=True)
+
+
+def _remove_old(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        states = sorted(folder.glob("prefix-*.state"), key=lambda path: -path.stat().st_mtime)
+        for path in states[KEPT_STATES:]:
+            _forget(path)
+        for path in folder.glob("prefix-*.tmp"):  # of processes that were killed
+            if path.stat().st_mtime < time.time() - STALE_SECONDS:
+                path.unlink()

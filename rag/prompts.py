@@ -1,0 +1,84 @@
+"""Every text that a language model is given, and the refusal sentence.
+
+Knows nothing of retrieval or verification. The part before the question never changes, so
+that a server can keep it evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rag.schema import Message
+
+REFUSAL = "I could not find this in your documents."
+
+# What the model is asked to say when the facts hold no answer; easier to spot than prose.
+NOT_FOUND = "NOT FOUND"
+
+_SYSTEM = (
+    "You answer a question from the numbered facts below it, and from nothing else. "
+    "Write one or two short, complete sentences. Keep to the words of the facts; copy names, "
+    "numbers and dates exactly. Say who claims something when the facts say so. "
+    f"If the facts do not answer the question, write only: {NOT_FOUND}"
+)
+_EXAMPLES = (
+    (
+        (
+            "The Harwick Bridge was opened in 1932 after six years of work.",
+            "It replaced a ferry that had carried farmers and their cattle across the Lune "
+            "since 1801.",
+            "The bridge was designed by Ada Morley, who never saw it finished.",
+        ),
+        "What did people use to cross the river before the bridge was built?",
+        "Before the Harwick Bridge, a ferry carried farmers and their cattle across the Lune.",
+    ),
+    (
+        (
+            "According to the port authority, 41 ships were delayed by the strike in May.",
+            "The union put the number at more than 60.",
+        ),
+        "How many ships did the strike hold up?",
+        "According to the port authority, 41 ships were delayed by the strike in May. "
+        "The union put the number at more than 60.",
+    ),
+    (
+        (
+            "The orchestra toured Japan in the spring of 2004.",
+            "Its conductor praised the concert halls of Osaka and Tokyo.",
+        ),
+        "How many musicians does the orchestra have?",
+        NOT_FOUND,
+    ),
+    (
+        (
+            "Basalt forms when lava cools quickly at the surface.",
+            "Granite cools slowly, deep underground, which gives its crystals time to grow.",
+        ),
+        "Why are the crystals in granite large?",
+        "Granite cools slowly, deep underground, which gives its crystals time to grow.",
+    ),
+)
+
+
+def fixed_messages() -> tuple[Message, ...]:
+    """Return the messages that begin every prompt."""
+    messages = [Message("system", _SYSTEM)]
+    for facts, question, reply in _EXAMPLES:
+        messages += [Message("user", _task(facts, question)), Message("assistant", reply)]
+    return tuple(messages)
+
+
+def answer_messages(facts: Sequence[str], question: str) -> tuple[Message, ...]:
+    """Return the prompt for a question and the facts found for it."""
+    return (*fixed_messages(), Message("user", _task(facts, question)))
+
+
+def refuses(reply: str) -> bool:
+    """Tell whether a model's reply says that the facts hold no answer."""
+    plain = reply.strip().strip(".!\"'").upper()
+    return plain.startswith(NOT_FOUND) or plain == REFUSAL.upper().strip(".")
+
+
+def _task(facts: Sequence[str], question: str) -> str:
+    lines = [f"{number}. {' '.join(fact.split())}" for number, fact in enumerate(facts, 1)]
+    return "Facts:\n" + "\n".join(lines) + f"\n\nQuestion: {' '.join(question.split())}"

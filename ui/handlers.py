@@ -1,0 +1,269 @@
+"""What happens when someone asks, stops or starts anew: plain generators of views.
+
+Knows nothing of Gradio, of HTML, or of the models. This is the one place of the page that
+catches every exception: it is logged, and a sentence is shown instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from rag import Answer, Citation, Event, FootnoteError, Passage, Stage, Turn
+from ui import render
+from ui.conversation import Exchange, Readiness, ReadinessReader, Source
+
+log = logging.getLogger(__name__)
+
+UNEXPECTED = "Something went wrong inside Footnote. Ask again; the program's log has the details."
+NEIGHBOURS = 280
+"""Characters of a document shown on each side of a quote."""
+
+_POLL_SECONDS = 0.2
+_WAITING: dict[Stage, str | None] = {
+    "searching": "Searching your documents…",
+    "reading": "Reading the passages…",
+    "writing": None,
+    "done": None,
+}
+# Says that a stream has ended; None would do, but it must not be mistaken for an event.
+_END = object()
+
+
+class Answerer(Protocol):
+    """The part of an assistant that the page talks to."""
+
+    def stream(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        documents: Sequence[str] | None = None,
+    ) -> Iterator[Event]:
+        """Yield the answer as events; closing the generator stops the model."""
+
+    def text_of(self, document_id: str) -> str:
+        """Return the text of a document."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the page shows after a step; None leaves a part as it is.
+
+    Finished exchanges are kept apart from the one under way, so that a step sends only
+    what changes.
+    """
+
+    conversation: tuple[Exchange, ...]
+    now: str
+    now_sources: str
+    past: str | None = None
+    past_sources: str | None = None
+    busy: bool = False
+    question: str | None = None
+
+
+@dataclass
+class _Run:
+    """One answer under way, pumped by its own thread so that waiting can be interrupted."""
+
+    stopped: threading.Event = field(default_factory=threading.Event)
+    events: queue.SimpleQueue[object] = field(default_factory=queue.SimpleQueue)
+
+    def pump(self, stream: Iterator[Event]) -> None:
+        """Pass events on until the end or a stop; runs in a thread of its own."""
+        try:
+            with closing(stream) as events:  # type: ignore[type-var]
+                for event in events:
+                    if self.stopped.is_set():
+                        break
+                    self.events.put(event)
+        except Exception as error:
+            self.events.put(error)
+        finally:
+            self.events.put(_END)
+
+    def take(self) -> list[object]:
+        """Return what has come, or an empty list when nothing did for a moment."""
+        taken: list[object] = []
+        try:
+            taken.append(self.events.get(timeout=_POLL_SECONDS))
+            while True:
+                taken.append(self.events.get_nowait())
+        except queue.Empty:
+            return taken
+
+
+class Handlers:
+    """The page's actions on one assistant; a session is one open page."""
+
+    def __init__(self, assistant: Answerer, readiness: ReadinessReader) -> None:
+        self._assistant = assistant
+        self._readiness = readiness
+        self._runs: dict[str, _Run] = {}
+        self._closed = threading.Event()
+
+    def ask(
+        self, question: str, conversation: tuple[Exchange, ...], *, session: str
+    ) -> Iterator[View]:
+        """Answer a question, view by view; closing the generator stops the model."""
+        question = question.strip()
+        if not question:
+            return
+        item = Exchange(len(conversation) + 1, question, waiting=_WAITING["searching"])
+        yield _opening(item, conversation)
+        run = self._runs[session] = _Run()
+        try:
+            for item in self._exchanges(item, _history(conversation), run):
+                yield _view(item, conversation)
+        finally:
+            run.stopped.set()
+            if self._runs.get(session) is run:
+                del self._runs[session]
+
+    def stop(self, *, session: str) -> None:
+        """Stop the answer that this session is waiting for, if any."""
+        run = self._runs.get(session)
+        if run is not None:
+            run.stopped.set()
+
+    def restart(self, *, session: str) -> View:
+        """Forget the conversation."""
+        self.stop(session=session)
+        return View((), "", render.no_sources(), past="", past_sources="", question="")
+
+    def watch(self) -> Iterator[str]:
+        """Yield the state line whenever it changes, until the models are ready or cannot be."""
+        shown = None
+        while not self._closed.is_set():
+            readiness = self._readiness()
+            line = render.state(readiness)
+            if line != shown:
+                shown = line
+                yield line
+            if readiness.phase != "preparing":
+                return
+            time.sleep(_POLL_SECONDS)
+
+    def close(self) -> None:
+        """Stop every answer and every watcher."""
+        self._closed.set()
+        for run in list(self._runs.values()):
+            run.stopped.set()
+
+    def _exchanges(
+        self, item: Exchange, history: tuple[Turn, ...], run: _Run
+    ) -> Iterator[Exchange]:
+        stream = self._assistant.stream(item.question, history=history)
+        threading.Thread(target=run.pump, args=(stream,), name="answer", daemon=True).start()
+        loading = False
+        while not item.finished:
+            arrived = run.take()
+            if run.stopped.is_set():
+                yield replace(item, stopped=True, draft="", waiting=None)
+                return
+            before = item
+            for thing in arrived:
+                loading = isinstance(thing, Event) and thing.stage == "loading"
+                item = self._advance(item, thing)
+            if loading:
+                item = replace(item, waiting=_loading(self._readiness()))
+            if item != before:
+                yield item
+
+    def _advance(self, item: Exchange, thing: object) -> Exchange:
+        """Return the exchange after an event, an error or the end of the stream."""
+        if item.finished:
+            return item
+        if isinstance(thing, Event):
+            return self._after(item, thing)
+        if isinstance(thing, FootnoteError):
+            return replace(item, error=str(thing), waiting=None, draft="")
+        if isinstance(thing, Exception):
+            log.error("An answer failed.", exc_info=thing)
+        else:
+            log.error("A stream ended without an answer.")
+        return replace(item, error=UNEXPECTED, waiting=None, draft="")
+
+    def _after(self, item: Exchange, event: Event) -> Exchange:
+        return replace(
+            item,
+            waiting=_WAITING.get(event.stage),
+            text=item.text + event.text,
+            draft=event.draft,
+            hits=event.hits or item.hits,
+            answer=event.answer,
+            sources=self._sources(event.answer) if event.answer else (),
+        )
+
+    def _sources(self, answer: Answer) -> tuple[Source, ...]:
+        passages = {hit.passage.id: hit.passage for hit in answer.hits}
+        return tuple(self._source(c, passages.get(c.passage_id)) for c in answer.citations)
+
+    def _source(self, citation: Citation, passage: Passage | None) -> Source:
+        heading = passage.heading if passage else None
+        try:
+            text = self._assistant.text_of(citation.document.id)
+        except FootnoteError:
+            # The document was removed while its answer was written; the quote itself remains.
+            return Source(citation, "", "", heading)
+        before, after = surroundings(text, citation.start, citation.end)
+        return Source(citation, before, after, heading)
+
+
+def surroundings(text: str, start: int, end: int, *, width: int = NEIGHBOURS) -> tuple[str, str]:
+    """Return what stands before and after text[start:end], in whole words, "…" where cut."""
+    before = text[max(0, start - width) : start].lstrip() if start <= width else ""
+    if start > width:
+        cut = text[start - width : start]
+        # The first word may have been cut in two, unless the cut fell between words.
+        before = "… " + (cut if text[start - width - 1].isspace() else _from_word(cut)).lstrip()
+    after = text[end : end + width]
+    if end + width < len(text):
+        after = (after if text[end + width].isspace() else _to_word(after)).rstrip() + " …"
+    return before, after if after.endswith("…") else after.rstrip()
+
+
+def _from_word(text: str) -> str:
+    spaces = [i for i, character in enumerate(text) if character.isspace()]
+    return text[spaces[0] :] if spaces else ""
+
+
+def _to_word(text: str) -> str:
+    spaces = [i for i, character in enumerate(text) if character.isspace()]
+    return text[: spaces[-1]] if spaces else ""
+
+
+def _opening(item: Exchange, conversation: tuple[Exchange, ...]) -> View:
+    """Return the first view of a question: the earlier exchanges move to the past."""
+    return replace(
+        _view(item, conversation),
+        past=render.conversation(conversation),
+        past_sources=render.sources(conversation, latest=item.number),
+        question="",
+    )
+
+
+def _view(item: Exchange, conversation: tuple[Exchange, ...]) -> View:
+    return View(
+        conversation=(*conversation, item) if item.finished else conversation,
+        now=render.exchange(item),
+        now_sources=render.sources([item], latest=item.number),
+        busy=not item.finished,
+    )
+
+
+def _history(conversation: tuple[Exchange, ...]) -> tuple[Turn, ...]:
+    return tuple(Turn(e.question, e.answer.text) for e in conversation if e.answer is not None)
+
+
+def _loading(readiness: Readiness) -> str:
+    # The assistant may still be loading when the background warm-up has already given up.
+    return render.state_text(
+        readiness if readiness.phase == "preparing" else Readiness("preparing")
+    )

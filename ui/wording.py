@@ -1,0 +1,109 @@
+"""Puts results into words: places, amounts, summaries; all text cleaned for a terminal.
+
+Knows nothing of terminals, and prints nothing.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections import Counter
+
+from rag import AddReport, Answer, Citation, Document, Progress
+
+_LINES_OF_A_PASSAGE = 3
+# Characters that turn the reading order. Others of their category (Cf), such as zero-width
+# joiners, belong to the words of some languages and to emoji.
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def clean(text: str) -> str:
+    """Return the text without characters that steer a terminal or turn the reading order."""
+    return "".join(c for c in text if c in "\n\t" or not _steers(c))
+
+
+def one_line(text: str) -> str:
+    """Return the text cleaned, and on one line."""
+    return clean(" ".join(text.split()))
+
+
+def file_name(document: Document) -> str:
+    """Return the name of the file a document came from."""
+    return one_line(document.uri.rstrip("/").rsplit("/", 1)[-1]) or one_line(document.title)
+
+
+def _steers(character: str) -> bool:
+    return character in _TURNS or unicodedata.category(character) in ("Cc", "Cs")
+
+
+def position(progress: Progress, seconds: float) -> str:
+    amount = amount(progress.done, progress.unit)
+    speed = progress.done / seconds if seconds > 0 else 0.0
+    rate = f", {amount(speed, progress.unit)}/s" if speed else ""
+    if not progress.total:
+        return amount + rate
+    left = f", {(progress.total - progress.done) / speed:.0f} s left" if speed else ""
+    share = f" of {amount(progress.total, progress.unit)} ({progress.done / progress.total:.0%})"
+    return amount + share + rate + left
+
+
+def amount(number: float, unit: str) -> str:
+    if unit == "B":
+        return f"{number / 1e6:,.0f} MB"
+    # A rate below ten needs its fraction, a count of files has none worth showing.
+    digits = f"{number:.1f}" if number < 10 and number != int(number) else f"{number:,.0f}"
+    return f"{digits} {unit}"
+
+
+def count_of(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def place(citation: Citation, heading: str | None) -> str:
+    parts = [file_name(citation.document)]
+    if citation.page is not None:
+        parts.append(f"page {citation.page}")
+    if heading:
+        parts.append(one_line(heading))
+    return ", ".join(parts)
+
+
+def row(document: Document) -> tuple[str, ...]:
+    return (
+        document.id,
+        file_name(document),
+        one_line(document.title),
+        str(document.n_characters),
+        str(document.n_passages),
+        document.added_at[:16].replace("T", " "),
+    )
+
+
+def first_lines(text: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        one_line(text), width=max(width, 20), max_lines=_LINES_OF_A_PASSAGE, placeholder=" …"
+    )
+
+
+def answer_summary(answer: Answer) -> str:
+    parts = [f"confidence {answer.confidence:.2f}", one_line(answer.model)]
+    if "total" in answer.timings:
+        parts.append(f"{answer.timings['total']:.1f} s")
+    return " · ".join(parts)
+
+
+def report_summary(report: AddReport) -> str:
+    if not report.documents and not report.removed:
+        return "No files were found there."
+    counts: Counter[str] = Counter(result.status for result in report.documents)
+    counts["removed"] = len(report.removed)
+    order = ("added", "updated", "unchanged", "rejected", "failed", "removed")
+    parts = [f"{counts[status]} {status}" for status in order if counts[status]]
+    passages = sum(
+        result.document.n_passages
+        for result in report.documents
+        if result.document and result.status in ("added", "updated")
+    )
+    rate = f", {passages / report.seconds:.0f} passages/s" if passages and report.seconds else ""
+    work = f"{count_of(passages, 'passage')} in {report.seconds:.1f} s{rate}"
+    return f"{', '.join(parts)}; {work}"
