@@ -10,6 +10,7 @@ Knows nothing of web pages or of scoring.
 """
 
 from rag.assistant import Assistant
+from rag.doctor import doctor
 from rag.errors import (
     ConfigError,
     EmbeddingMismatch,
@@ -28,6 +29,7 @@ from rag.errors import (
     UnknownDocument,
     UsageError,
 )
+from rag.models.embedding import build_embedder
 from rag.prompts import REFUSAL
 from rag.schema import (
     AddReport,
@@ -89,4 +91,6 @@ __all__ = [
     "UnknownDocument",
     "Usage",
     "UsageError",
+    "build_embedder",
+    "doctor",
 ]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.chunking import Chunk, split_passages
+from rag.database import FILE_NAME
 from rag.errors import FailedFile, RejectedFile
 from rag.library import Library, NewDocument, passage_id
 from rag.loading import Loader, Source, find_sources, hash_file
+from rag.ownership import LOCK_NAME, OWNER_NAME
+from rag.reading import uri_of
 from rag.schema import (
     AddReport,
     Document,
@@ -31,6 +36,7 @@ from rag.schema import (
     LoadedText,
     Progress,
     ProgressCallback,
+    Status,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +44,8 @@ if TYPE_CHECKING:
 
 # Passages embedded between two reports of progress.
 _STRIDE = 64
+# What a home holds beside the files that begin with the library's name.
+_OWN = frozenset({LOCK_NAME, OWNER_NAME, "chroma", "models"})
 
 
 @dataclass(frozen=True)
@@ -77,8 +85,8 @@ class Adder:
         are removed, unless it holds no readable file at all any more.
         """
         started = time.monotonic()
-        wanted = [Path(path).absolute() for path in paths]
-        found = [s for s in find_sources(wanted) if not self._is_own(s.uri)]
+        wanted = [str(path) for path in paths]
+        found = [self._as_known(s) for s in find_sources(wanted) if not self._is_own(s)]
         tell = _Reporter(progress, len(found))
         results = list(self._add_all(found, tell))
         removed = list(self._remove_missing(wanted, found))
@@ -100,7 +108,9 @@ class Adder:
             while pending is not None:
                 parsed = pending.result()
                 following = next(upcoming, None)
-                pending = None if following is None else ahead.submit(self._parse, following, loader)
+                pending = (
+                    None if following is None else ahead.submit(self._parse, following, loader)
+                )
                 result = parsed if isinstance(parsed, DocumentResult) else self._write(parsed, tell)
                 tell.file_done()
                 yield result
@@ -120,6 +130,9 @@ class Adder:
         except FailedFile as error:
             return DocumentResult(item.uri, "failed", str(error))
         chunks = split_passages(loaded, max_characters=self._limits.passage_characters)
+        if not chunks:
+            reason = f"{item.path.name} holds no text. Leave it out, or put text in it."
+            return DocumentResult(item.uri, "rejected", reason)
         return _Parsed(item, _document(item, sha256, loaded, len(chunks)), loaded, chunks)
 
     def _write(self, parsed: _Parsed, tell: _Reporter) -> DocumentResult:
@@ -134,7 +147,7 @@ class Adder:
             self._index.delete(gone)
         ids = [passage_id(parsed.document.id, n) for n in range(len(parsed.chunks))]
         self._index.write(parsed.document.id, ids, vectors)
-        status = "added" if known is None else "updated"
+        status: Status = "added" if known is None else "updated"
         return DocumentResult(parsed.document.uri, status, document=parsed.document)
 
     def _embed(self, parsed: _Parsed, tell: _Reporter) -> NDArray[np.float32]:
@@ -147,20 +160,38 @@ class Adder:
             tell.part_done(min(start + _STRIDE, len(texts)) / len(texts))
         return np.concatenate(rows)
 
-    def _is_own(self, uri: str) -> bool:
-        """Tell whether a file is part of this library, whose home may lie in the folder."""
-        return Path(uri).is_relative_to(self._library.home)
+    def _is_own(self, item: Source | DocumentResult) -> bool:
+        """Tell whether a file that was not named is part of a home that lies in a folder."""
+        if isinstance(item, Source) and item.folder is None:
+            return False
+        path, home = Path(item.uri), self._library.home
+        if not path.is_relative_to(home):
+            return False
+        part = path.relative_to(home).parts[0]
+        return part in _OWN or part.startswith(FILE_NAME)
+
+    def _as_known(self, item: Source | DocumentResult) -> Source | DocumentResult:
+        """Give a file the uri it is known by, when only its path is spelled through a link."""
+        if isinstance(item, DocumentResult) or self._library.document_at(item.uri) is not None:
+            return item
+        return replace(item, uri=self._real_paths.get(os.path.realpath(item.path), item.uri))
+
+    @cached_property
+    def _real_paths(self) -> dict[str, str]:
+        return {os.path.realpath(d.uri): d.uri for d in self._library.documents()}
 
     def _remove_missing(
-        self, wanted: list[Path], found: list[Source | DocumentResult]
+        self, wanted: list[str], found: list[Source | DocumentResult]
     ) -> Iterator[Document]:
         present = {item.uri for item in found}
-        for folder in (path for path in wanted if path.is_dir()):
-            inside = [i for i in found if isinstance(i, Source) and i.folder == folder]
-            if not inside:  # an empty folder is more often a disk not mounted than a wish
+        sources = [item.path for item in found if isinstance(item, Source)]
+        for path in wanted:
+            folder = Path(os.path.abspath(os.path.expanduser(path)))
+            # An empty folder is more often a disk that is not mounted than a wish.
+            if not path or not any(source.is_relative_to(folder) for source in sources):
                 continue
-            for document in self._library.documents_of_folder(str(folder)):
-                if document.uri not in present and not Path(document.uri).exists():
+            for document in self._library.documents_below(uri_of(folder)):
+                if document.uri not in present and _is_gone(document.uri):
                     self._index.delete(self._library.remove(document.id))
                     yield document
 
@@ -185,6 +216,17 @@ def embed_anew(
 
     library.write_vectors(batches(), fingerprint=embedder.fingerprint)
     return done
+
+
+def _is_gone(path: str) -> bool:
+    """Tell whether a file is surely not there: one that may not be looked at may be."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _document(source: Source, sha256: str, loaded: LoadedText, n_passages: int) -> Document:

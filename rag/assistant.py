@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from rag.errors import EmbeddingMismatch, QuestionError, StoreError
+from rag.errors import EmbeddingMismatch, QuestionError, StoreError, UsageError
+from rag.models.embedding import build_embedder
 from rag.schema import (
     AddReport,
     Answer,
@@ -24,6 +26,7 @@ from rag.schema import (
     Event,
     Evidence,
     Hit,
+    Passage,
     Progress,
     ProgressCallback,
 )
@@ -41,9 +44,10 @@ if TYPE_CHECKING:
 class Assistant:
     """Answers questions from the documents of one home.
 
-    The first call that writes makes this process the owner of the home, until `close`.
-    Others can read meanwhile: they search without the vector index. With `read_only`,
-    nothing is ever written. All methods may be called from several threads.
+    The first call that writes, or that searches with the vector index, makes this Assistant
+    the owner of the home, until `close`. Others can read meanwhile: they search without
+    the vector index. With `read_only`, nothing is ever written. All methods may be called
+    from several threads; writing ones wait for each other.
 
     Raises:
         StoreError: the home cannot be used (see rag.errors for its children).
@@ -65,6 +69,7 @@ class Assistant:
         self.settings = settings or Settings()
         self._read_only = read_only
         self._guard = threading.RLock()
+        self._writing = threading.Lock()
         self._embedder = embedder
         self._model = model
         self._model_built = model is not None
@@ -113,28 +118,32 @@ class Assistant:
             LibraryLocked: another process owns the home.
             EmbeddingMismatch: the home was embedded with another model.
             StoreError: the home cannot be written; documents added so far are kept.
+            ModelError: the embedding model failed; documents added so far are kept.
         """
         # Heavy: parsers and splitters are needed by those who add alone.
         from rag.adding import Adder, Limits
 
-        self._own()
-        index, embedder = self._open_index(), self._ready_embedder()
         limits = Limits(
             self.settings.passage_characters,
             self.settings.file_megabytes * 1_000_000,
             self.settings.parse_seconds,
         )
         wanted = [paths] if isinstance(paths, str | Path) else list(paths)
-        return Adder(self._library, index, embedder, limits).add(wanted, progress)
+        with self._writing:
+            self._own()
+            embedder = self._ready_embedder()
+            index = self._open_index(embedder.fingerprint)
+            return Adder(self._library, index, embedder, limits).add(wanted, progress)
 
     def remove(self, document_id: str) -> Document:
         """Remove a document; returns what it was. Raises UnknownDocument, LibraryLocked."""
-        self._own()
-        document = self._library.document(document_id)
-        index = self._open_index()
-        index.delete(self._library.remove(document_id))
-        index.settle()
-        return document
+        with self._writing:
+            self._own()
+            document = self._library.document(document_id)
+            index = self._open_index(self._library.embedding or "")
+            index.delete(self._library.remove(document_id))
+            index.settle()
+            return document
 
     def documents(self) -> list[Document]:
         """Return all documents, by uri."""
@@ -144,6 +153,10 @@ class Assistant:
         """Return the text of a document, which all offsets count in. Raises UnknownDocument."""
         return self._library.text_of(document_id)
 
+    def passages_of(self, document_id: str) -> list[Passage]:
+        """Return the passages of a document, in order. Raises UnknownDocument."""
+        return self._library.passages_of(document_id)
+
     def reembed(self, *, progress: ProgressCallback | None = None) -> int:
         """Embed all passages with the model of the settings; return how many.
 
@@ -152,10 +165,13 @@ class Assistant:
         # Heavy, as for add.
         from rag.adding import embed_anew
 
-        self._own()
-        count = embed_anew(self._library, self._ready_embedder(checked=False), progress)
-        self._open_index().rebuild()
-        return count
+        with self._writing:
+            self._own()
+            embedder = self._ready_embedder(checked=False)
+            count = embed_anew(self._library, embedder, progress)
+            self._close_index()
+            self._open_index(embedder.fingerprint).wait()
+            return count
 
     # Questions ------------------------------------------------------------------
 
@@ -172,9 +188,13 @@ class Assistant:
         Raises:
             QuestionError: the question is empty or too long.
             UnknownDocument: `documents` names one that is not in the library.
+            UsageError: `k` is less than 1, or `history` is no history.
+            EmbeddingMismatch: the home was embedded with another model.
         """
         searched_for = self._stand_alone(self._checked(question), history)
         limit = self.settings.passages if k is None else k
+        if limit < 1:
+            raise UsageError(f"k is {limit}, but a search returns at least 1 passage. Raise it.")
         return self._search().search(searched_for, k=limit, documents=self._known(documents))
 
     def ask(
@@ -189,7 +209,7 @@ class Assistant:
         with role and content. `documents` limits the search to these ids.
 
         Raises:
-            QuestionError, UnknownDocument: as for search.
+            QuestionError, UnknownDocument, UsageError, EmbeddingMismatch: as for search.
         """
         answer = None
         for event in self.stream(question, history, documents):
@@ -207,7 +227,7 @@ class Assistant:
         """Yield the steps of an answer; closing the iterator stops the model.
 
         Raises (on the call, before the first event):
-            QuestionError, UnknownDocument: as for search.
+            QuestionError, UnknownDocument, UsageError: as for search.
         """
         asked = self._checked(question)
         searched_for = self._stand_alone(asked, history)
@@ -277,7 +297,9 @@ class Assistant:
             documents=documents,
         )
         timings = {"retrieval": time.monotonic() - started}
-        task = Task(asked, searched_for, found, self._context(found), self._library.page_of, timings)
+        task = Task(
+            asked, searched_for, found, self._context(found), self._library.page_of, timings
+        )
         for event in answer(
             task,
             self._chat_model(),
@@ -285,7 +307,10 @@ class Assistant:
             max_tokens=self.settings.answer_tokens,
         ):
             timings["total"] = time.monotonic() - started
-            yield event
+            if event.answer is None:
+                yield event
+            else:
+                yield replace(event, answer=replace(event.answer, timings=dict(timings)))
 
     def _context(self, found: Found) -> tuple[Evidence, ...]:
         entries = self._library.entries(hit.passage.id for hit in found.hits)
@@ -316,43 +341,50 @@ class Assistant:
     def _known(self, documents: Sequence[str] | None) -> list[str] | None:
         if documents is None:
             return None
-        return [self._library.document(document_id).id for document_id in documents]
+        wanted = [documents] if isinstance(documents, str) else documents
+        return [self._library.document(document_id).id for document_id in wanted]
 
     def _own(self) -> None:
         if self._read_only:
             raise StoreError("This assistant only reads. Open it without read_only to write.")
         self._ownership.acquire()
 
-    def _open_index(self) -> VectorIndex:
-        # Heavy: Chroma takes half a second to import, and reading can do without.
+    def _open_index(self, fingerprint: str) -> VectorIndex:
+        # Heavy: NumPy.
         from rag.index import VectorIndex
 
         with self._guard:
             if self._index is None:
-                self._index = VectorIndex(
-                    self._library,
-                    self.settings.home / "chroma",
-                    self._ready_embedder().fingerprint,
-                    url=self.settings.chroma_url,
-                )
+                folder, url = self.settings.home / "chroma", self.settings.chroma_url
+                self._index = VectorIndex(self._library, folder, fingerprint, url=url)
+                self._retriever = None
             self._index.open_soon()
             return self._index
+
+    def _close_index(self) -> None:
+        with self._guard:
+            index, self._index, self._retriever = self._index, None, None
+        if index is not None:
+            index.close()
 
     def _search(self) -> Retriever:
         # Heavy: NumPy.
         from rag.retrieval import Retriever
 
+        # Checked each time: another process may have embedded the library anew.
+        embedder = self._ready_embedder()
         with self._guard:
-            if self._retriever is None or self._index is None:
-                owner = not self._read_only and self._ownership.try_acquire()
-                index = self._open_index() if owner else None
-                self._retriever = Retriever(self._library, index, self._ready_embedder())
+            may_own = self._index is None and not self._read_only
+            if may_own and self._ownership.try_acquire():
+                self._open_index(embedder.fingerprint)
+            if self._retriever is None:
+                self._retriever = Retriever(self._library, self._index, embedder)
             return self._retriever
 
     def _ready_embedder(self, *, checked: bool = True) -> Embedder:
         with self._guard:
             if self._embedder is None:
-                self._embedder = _build_embedder(self.settings)
+                self._embedder = build_embedder(self.settings)
         stored = self._library.embedding
         if checked and stored not in (None, self._embedder.fingerprint):
             raise EmbeddingMismatch(
@@ -371,15 +403,3 @@ class Assistant:
                 self._model = build_chat_model(self.settings)
                 self._model_built = True
             return self._model
-
-
-def _build_embedder(settings: Settings) -> Embedder:
-    if settings.embedding == "embedded":
-        # Heavy: ONNX Runtime.
-        from rag.models.minilm import MiniLM
-
-        return MiniLM(threads=settings.cores)
-    # Heavy: the OpenAI client.
-    from rag.models.chat import build_openai_embedder
-
-    return build_openai_embedder(settings)

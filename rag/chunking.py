@@ -6,33 +6,31 @@ overlap, and nothing between them but white space. Sentences tile their passage 
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rag.schema import Heading, LoadedText
-
-if TYPE_CHECKING:
-    from nltk.tokenize.punkt import PunktTokenizer
-
-Span = tuple[int, int]
+from rag.sentences import Span, sentence_spans
 
 # Lines this wide may be the wrapped lines of one paragraph; a wider one is a paragraph.
 _WRAP_FROM, _WRAP_TO = 40, 130
-_LIST_ITEM = re.compile(r"\s*(?:[-*+•·▪>|#]|\d{1,3}[.)]\s|[a-z][.)]\s)")
-# Abbreviations after which Punkt's English model ends a sentence and should not.
-_OPEN_END = re.compile(
-    r"(?:^|[\s(\[])(?:e\.g|i\.e|cf|vs|al|viz|ca|No|Nos|Vol|Fig|Figs|Eq|Sec|Ch|pp|Inc|Ltd|Corp)\.$"
+# Where more than this share of the lines below another begin with a small letter, lines
+# are wrapped; elsewhere a line that begins with a capital is a new one.
+_WRAPPED_SHARE = 0.25
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_FOLLOWING_LINE = re.compile(r"(?<=[^\n]\n)[ \t]*+(\S)")
+_VISIBLE = re.compile(r"\S")
+_LIST_ITEM = re.compile(
+    r"\s*(?:[-*+•·▪‣◦–—]\s|[>|]|#{1,6}\s|\(?(?:\d{1,3}|[a-z]|[ivx]{1,4})[.)]\s)"
 )
 _LONG_SENTENCE = 600
-_SOFT_CUT = re.compile(r"(?<=[;:,.!?)\]])\s+|\s*[—–]\s*")
-_HEADING_LIKE = 80
+_SOFT_CUT = re.compile(r"(?<=[;:,.!?)\]])\s+|\s+[—–]\s|(?<=[，；、：])")
+# A short line without a stop is like a heading, if it stands above a body of some length.
+_HEADING_LIKE, _BODY = 80, 120
+_NO_HEADING_END = ".!?:;,\"'”’)]|。！？；，।"
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,7 @@ def split_passages(loaded: LoadedText, *, max_characters: int) -> list[Chunk]:
     headings = sorted(loaded.headings, key=lambda h: h.start)
     starts = [h.start for h in headings]
     chunks = []
-    for group in _pack(
-        _paragraphs(loaded.text, headings, max_characters), max_characters
-    ):
+    for group in _pack(_paragraphs(loaded.text, headings, max_characters), max_characters):
         start, end = group[0][0], group[-1][1]
         chunks.append(
             Chunk(
@@ -75,9 +71,7 @@ def split_sentences(text: str) -> list[Span]:
     """Return the sentences of a text as offsets; a paragraph's end ends a sentence."""
     spans: list[Span] = []
     for start, end in _blocks(text):
-        spans.extend(
-            (start + s, start + e) for s, e in _sentences_of_block(text[start:end])
-        )
+        spans.extend(_sentences_of_block(text, start, end, _LONG_SENTENCE))
     return spans
 
 
@@ -86,45 +80,63 @@ def page_at(pages: Sequence[int], offset: int) -> int | None:
     return max(1, bisect_right(pages, offset)) if pages else None
 
 
-def _heading_at(
-    headings: Sequence[Heading], starts: list[int], offset: int
-) -> str | None:
+def _heading_at(headings: Sequence[Heading], starts: list[int], offset: int) -> str | None:
     position = bisect_right(starts, offset)
     return headings[position - 1].text if position else None
 
 
-def _blocks(text: str) -> Iterator[Span]:
-    """Yield stretches without a paragraph's end inside: a blank line, or a hard line end."""
+def _blocks(text: str, breaks: Set[int] = frozenset()) -> Iterator[Span]:
+    """Yield stretches without a paragraph's end inside: a blank line, or a hard line end.
+
+    A line that starts at one of the `breaks` stands alone.
+    """
+    wraps = _is_hard_wrapped(text)
     lines: list[Span] = []
-    for match in re.finditer(r"[^\n]*(?:\n|$)", text):
-        if match.group().strip():
-            lines.append((match.start(), match.end()))
+    for match in _LINE.finditer(text):
+        if not match[0].isspace():
+            lines.append(match.span())
         elif lines:
-            yield from _unwrapped(text, lines)
+            yield from _unwrapped(text, lines, breaks, wraps=wraps)
             lines = []
     if lines:
-        yield from _unwrapped(text, lines)
+        yield from _unwrapped(text, lines, breaks, wraps=wraps)
 
 
-def _unwrapped(text: str, lines: Sequence[Span]) -> Iterator[Span]:
+def _is_hard_wrapped(text: str) -> bool:
+    """Tell whether lines are broken at some width: then many begin in the middle of a sentence."""
+    following = [m[1] for m in _FOLLOWING_LINE.finditer(text)]
+    return sum(c.islower() for c in following) > _WRAPPED_SHARE * len(following)
+
+
+def _unwrapped(
+    text: str, lines: Sequence[Span], breaks: Set[int], *, wraps: bool
+) -> Iterator[Span]:
     """Yield runs of lines that are one paragraph wrapped at some width."""
-    width = max(len(text[start:end].rstrip()) for start, end in lines)
+    width = max(_width(text[start:end]) for start, end in lines)
     run = lines[0][0]
     for (start, end), (following, after) in pairwise(lines):
-        if not _is_wrapped(text[start:end], text[following:after], width):
+        alone = bool(breaks) and not breaks.isdisjoint(
+            {_next_visible(text, start), _next_visible(text, following)}
+        )
+        if alone or not _is_wrapped(text[start:end], text[following:after], width, wraps=wraps):
             yield from _trimmed(text, run, end)
             run = following
     yield from _trimmed(text, run, lines[-1][1])
 
 
-def _is_wrapped(line: str, following: str, width: int) -> bool:
+def _width(line: str) -> int:
+    """Return the length of a line; 0 where one long word, such as an address, sticks out."""
+    line = line.rstrip()
+    return len(line) if len(line) <= _WRAP_FROM or " " in line.lstrip()[:-_WRAP_FROM] else 0
+
+
+def _is_wrapped(line: str, following: str, width: int, *, wraps: bool) -> bool:
     """Tell whether a line goes on in the following one: its first word had no room left."""
     if not _WRAP_FROM <= width <= _WRAP_TO or _LIST_ITEM.match(following):
         return False
-    first_word = following.split(maxsplit=1)[:1]
-    return (
-        bool(first_word) and len(line.rstrip()) + 1 + len(first_word[0]) > 0.9 * width
-    )
+    first_word = following.split(maxsplit=1)[0]
+    is_full = len(line.rstrip()) + 1 + len(first_word) > 0.9 * width
+    return is_full and (wraps or first_word[0].islower())
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
@@ -135,87 +147,69 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
         yield offset, offset + len(stripped)
 
 
-def _sentences_of_block(block: str) -> Iterator[Span]:
-    spans: list[Span] = []
-    for start, end in _punkt().span_tokenize(block):
-        if spans and _OPEN_END.search(block[spans[-1][0] : spans[-1][1]]):
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((start, end))
-    for start, end in spans:
-        for piece_start, piece_end in _trimmed(block, start, end):
-            yield from _cut(block, piece_start, piece_end, _LONG_SENTENCE)
+def _sentences_of_block(text: str, start: int, end: int, limit: int) -> Iterator[Span]:
+    for sentence_start, sentence_end in sentence_spans(text[start:end]):
+        for piece in _trimmed(text, start + sentence_start, start + sentence_end):
+            yield from _cut(text, *piece, limit=min(limit, _LONG_SENTENCE))
 
 
-@lru_cache(maxsize=1)
-def _punkt() -> PunktTokenizer:
-    """Return NLTK's English Punkt model, from the copy that LlamaIndex carries."""
-    # NLTK takes a quarter of a second to import, and a plain search splits nothing.
-    import nltk.data
-    from nltk.tokenize.punkt import PunktTokenizer
-
-    spec = importlib.util.find_spec("llama_index.core")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(
-            "llama-index-core is not installed. Run `make setup`."
-        )
-    folder = str(Path(spec.submodule_search_locations[0]) / "_static/nltk_cache")
-    # First of all places, and a place at all: NLTK opens no file outside its search path.
-    if folder not in nltk.data.path:
-        nltk.data.path.insert(0, folder)
-    return PunktTokenizer("english")
-
-
-def _cut(text: str, start: int, end: int, limit: int) -> Iterator[Span]:
+def _cut(text: str, start: int, end: int, *, limit: int) -> Iterator[Span]:
     """Yield parts of at most `limit` characters, cut after a clause, a word, or anywhere."""
     while end - start > limit:
         window = text[start : start + limit + 1]
-        clauses = [
-            m.start() for m in _SOFT_CUT.finditer(window) if m.start() > limit // 3
-        ]
+        clauses = [m.start() for m in _SOFT_CUT.finditer(window, limit // 3)]
         space = max(window.rfind(" "), window.rfind("\n"))
         at = clauses[-1] if clauses else space if space > limit // 3 else limit
         yield from _trimmed(text, start, start + at)
-        start += at
-        start += len(text[start:end]) - len(text[start:end].lstrip())
+        start = _next_visible(text, start + at)
     yield from _trimmed(text, start, end)
+
+
+def _next_visible(text: str, start: int) -> int:
+    found = _VISIBLE.search(text, start)
+    return found.start() if found else len(text)
 
 
 def _paragraphs(
     text: str, headings: Sequence[Heading], limit: int
-) -> Iterator[list[Span]]:
-    """Yield the sentences of each paragraph; a heading is led into the one below it."""
-    heading_starts = {h.start for h in headings}
+) -> Iterator[tuple[list[Span], bool]]:
+    """Yield the sentences of each paragraph, and whether it should start a passage.
+
+    A heading is led into the paragraph below it.
+    """
+    heading_starts = {_next_visible(text, h.start) for h in headings}
     waiting: list[Span] = []
-    for start, end in _blocks(text):
-        inside = [
-            part
-            for s, e in _sentences_of_block(text[start:end])
-            for part in _cut(text, start + s, start + e, limit)
-        ]
-        is_heading = start in heading_starts or (
-            end - start < _HEADING_LIKE and text[end - 1] not in ".!?:;,\"'”’)]|"
-        )
-        if is_heading and not _LIST_ITEM.match(text[start:end].lstrip("# ")):
+    is_known = False
+    for start, end in _blocks(text, heading_starts):
+        inside = list(_sentences_of_block(text, start, end, limit))
+        if start in heading_starts or _looks_like_heading(text, start, end):
             if waiting and _length([*waiting, *inside]) > limit:
-                yield waiting
-                waiting = []
+                yield waiting, is_known
+                waiting, is_known = [], False
             waiting = [*waiting, *inside]
+            is_known = is_known or start in heading_starts
         else:
-            yield [*waiting, *inside]
-            waiting = []
+            yield [*waiting, *inside], is_known or (bool(waiting) and end - start > _BODY)
+            waiting, is_known = [], False
     if waiting:
-        yield waiting
+        yield waiting, is_known
+
+
+def _looks_like_heading(text: str, start: int, end: int) -> bool:
+    if end - start >= _HEADING_LIKE or text[end - 1] in _NO_HEADING_END:
+        return False
+    return not _LIST_ITEM.match(text[start:end].lstrip("# "))
 
 
 def _length(spans: Sequence[Span]) -> int:
     return spans[-1][1] - spans[0][0] if spans else 0
 
 
-def _pack(paragraphs: Iterator[list[Span]], limit: int) -> Iterator[list[Span]]:
+def _pack(paragraphs: Iterable[tuple[list[Span], bool]], limit: int) -> Iterator[list[Span]]:
+    """Yield groups of sentences that fit a passage, from as few paragraphs as may be."""
     group: list[Span] = []
-    for paragraph in paragraphs:
-        if group and _length([*group, *paragraph]) > limit:
+    for paragraph, opens in paragraphs:
+        if group and (opens or _length([group[0], paragraph[-1]]) > limit):
             yield group
             group = []
         if _length(paragraph) > limit:
@@ -232,10 +226,10 @@ def _balanced(paragraph: list[Span], limit: int) -> Iterator[list[Span]]:
     target = _length(paragraph) / parts
     group: list[Span] = []
     for span in paragraph:
-        grown = _length([*group, span])
-        overshoots = grown > limit or grown - target > target - _length(group)
-        if group and overshoots:
-            yield group
-            group = []
+        if group:
+            grown = _length([group[0], span])
+            if grown > limit or grown - target > target - _length(group):
+                yield group
+                group = []
         group.append(span)
     yield group

@@ -1,10 +1,11 @@
-"""SQLite as the library uses it: the tables, a connection a thread, errors that help.
+"""SQLite as the library uses it: the tables, connections for threads, errors that help.
 
 Knows nothing of documents beyond the shape of their tables.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -50,7 +51,7 @@ PRAGMA user_version = {SCHEMA_VERSION};
 
 
 class Database:
-    """One file, opened by each thread that asks.
+    """One file. Any number of threads may ask; one at a time writes.
 
     Raises (every method):
         SchemaMismatch: the file was written by another version of Footnote.
@@ -60,55 +61,35 @@ class Database:
     def __init__(self, home: Path, *, read_only: bool) -> None:
         self.path = home / FILE_NAME
         self._read_only = read_only
-        self._local = threading.local()
-        self._connections: list[Connection] = []
+        self._idle: list[Connection] = []
         self._guard = threading.Lock()
-        if read_only and not self.path.is_file():
-            raise StoreError(
-                f"There is no library in {home}. Add documents first: "
-                f"footnote --home {home} add PATH"
-            )
+        # SQLite would make a second writer wait too, but gives up after `_BUSY_SECONDS`.
+        self._writing = threading.RLock()
+        self._closed = False
+        if read_only:
+            self._refuse_if_missing(os.path.lexists(self.path))
+        else:
+            self._make_home()
         with _explained(self.path):
-            if not read_only:
-                home.mkdir(parents=True, exist_ok=True)
             self._check_schema()
 
     def close(self) -> None:
-        """Close every thread's connection."""
+        """Close the file; what is under way in other threads ends first."""
         with self._guard:
-            for connection in self._connections:
+            self._closed = True
+            for connection in self._idle:
                 connection.close()
-            self._connections.clear()
-            self._local = threading.local()
-
-    def _connection(self) -> Connection:
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            mode = "ro" if self._read_only else "rwc"
-            connection = sqlite3.connect(
-                f"{self.path.as_uri()}?mode={mode}",
-                uri=True,
-                timeout=_BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,  # close() closes all of them, from one thread
-            )
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA synchronous = FULL")
-            with self._guard:
-                self._connections.append(connection)
-            self._local.connection = connection
-        return connection
+            self._idle.clear()
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """Return all rows of a query."""
-        with _explained(self.path):
-            return self._connection().execute(sql, values).fetchall()
+        with _explained(self.path), self._connection() as connection:
+            return connection.execute(sql, values).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Give a connection inside a transaction: all of it is written, or nothing."""
-        with _explained(self.path):
-            connection = self._connection()
+        with self._writing, _explained(self.path), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -117,48 +98,108 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """Lend a connection to one thread: as many are open as threads ask at once."""
+        with self._guard:
+            if self._closed:
+                raise StoreError(f"The library {self.path} was closed. Open it again.")
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = self._connect()
+        try:
+            yield connection
+        finally:
+            with self._guard:
+                if self._closed:
+                    connection.close()
+                else:
+                    self._idle.append(connection)
+
+    def _connect(self) -> Connection:
+        connection = sqlite3.connect(
+            f"{self.path.as_uri()}?{self._mode()}",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        if self._read_only:
+            connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _mode(self) -> str:
+        if not self._read_only:
+            return "mode=rwc"
+        if os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK):
+            # "ro" would leave the files behind that SQLite keeps while a reader is there.
+            return "mode=rw"
+        # Where those cannot be made, a file that nobody writes to can be read without them.
+        beside = self.path.with_name(FILE_NAME + "-wal")
+        return "mode=ro" if beside.exists() else "mode=ro&immutable=1"
+
+    def _make_home(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(_advice(self.path, error.strerror or str(error))) from error
+
+    def _refuse_if_missing(self, there: bool) -> None:
+        if not there:
+            home = self.path.parent
+            raise StoreError(
+                f"There is no library in {home}. Add documents first: "
+                f"footnote --home {home} add PATH"
+            )
+
     def _check_schema(self) -> None:
-        connection = self._connection()
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and not self._read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            with self.transaction() as transaction:
-                # Another process may have made the tables since we looked.
-                if transaction.execute("PRAGMA user_version").fetchone()[0] == 0:
-                    for statement in _SCHEMA.split(";\n"):
-                        transaction.execute(statement)
+        with self._connection() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0 and not self._read_only:
+                connection.execute("PRAGMA journal_mode = WAL")
+        if version == 0:
+            # A process may have ended between making the file and making the tables.
+            self._refuse_if_missing(not self._read_only)
+            self._make_tables()
         elif version != SCHEMA_VERSION:
             raise SchemaMismatch(
                 f"The library {self.path} has version {version}, this Footnote reads version "
                 f"{SCHEMA_VERSION}. Use the Footnote that wrote it, or another --home."
             )
 
+    def _make_tables(self) -> None:
+        with self.transaction() as transaction:
+            # Another process may have made them since we looked.
+            if transaction.execute("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in _SCHEMA.split(";\n"):
+                    transaction.execute(statement)
+
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system say into errors that name the fix."""
+    """Turn what SQLite says into errors that name the fix."""
     try:
         yield
     except sqlite3.OperationalError as error:
         raise StoreError(_advice(path, str(error))) from error
+    except sqlite3.ProgrammingError:
+        raise  # a mistake of ours, not of the file
     except sqlite3.DatabaseError as error:
         raise StoreError(
             f"The library {path} is damaged ({error}). Restore a copy of it, or move it away "
             "and add the documents again."
         ) from error
-    except OSError as error:
-        raise StoreError(_advice(path, error.strerror or str(error))) from error
 
 
 def _advice(path: Path, problem: str) -> str:
     problem_now = problem.lower()
     if "full" in problem_now or "no space" in problem_now:
         fix = "The disk is full: free some space and try again; what was added is kept."
-    elif (
-        "readonly" in problem_now
-        or "denied" in problem_now
-        or "read-only" in problem_now
-    ):
+    elif "i/o error" in problem_now:
+        fix = "Check that the disk has free space and no fault; what was added is kept."
+    elif any(word in problem_now for word in ("readonly", "read-only", "denied", "permitted")):
         fix = f"Give yourself write access to {path.parent}, or choose another --home."
     elif "locked" in problem_now:
         fix = "Another program is writing to it: wait until it is done and try again."

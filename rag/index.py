@@ -1,54 +1,63 @@
-"""The vector index: Chroma, derived from the library and rebuilt from it whenever in doubt.
+"""The vector index: derived from the library, and built anew from it whenever in doubt.
 
-Knows nothing of text or models. Chroma can die by signal on damaged files, so its folder
-is opened first in a throw-away process (`python -m rag.index FOLDER COLLECTION COUNT`),
-and a folder that was being written when a process ended is never opened again: it is
-built anew from the vectors in the library. Until the index is ready, search compares with
-all vectors of the library, which is exact.
+Knows nothing of text or models, nor how vectors are kept (`rag.chroma`). A folder is
+opened first by a throw-away process, and one that was being written when a process ended
+is never opened again: it is built anew from the vectors in the library. Until the index is
+ready, search compares with all vectors of the library, which is exact.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import io
 import logging
 import os
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-import chromadb
 import numpy as np
-from chromadb.config import Settings as ChromaSettings
-from chromadb.errors import ChromaError
 from numpy.typing import NDArray
 
-from rag.errors import IndexUnavailable
+from rag.errors import FootnoteError, IndexUnavailable
 from rag.library import INDEX_BEHIND, INDEX_UP_TO_DATE
 
 if TYPE_CHECKING:
-    from chromadb.api import ClientAPI
-    from chromadb.api.models.Collection import Collection
-
+    from rag.chroma import ChromaCollection
     from rag.library import Library
 
-# 50 to 250 are recommended; above 5,461 Chroma refuses.
-_BATCH = 250
 _PROBE_SECONDS = 60
+_PROBED = 32
+# After a failure, this long passes before the index is opened again by itself.
+_PAUSE_SECONDS = 30.0
 _GENERATION = "index_generation"
+# More documents in a filter than this and the library finds them faster.
+_MOST_NAMED = 1000
+_BETWEEN_STOPS = 1000
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Chroma:
+    """What is used of `rag.chroma`."""
+
+    collection: type[ChromaCollection]
+    is_sound: Callable[..., bool]
 
 
 class VectorIndex:
     """The passages' vectors in Chroma, one collection per embedder and generation.
 
     Every method may be called from several threads; writing ones only by the process
-    that owns the home.
+    that owns the home, one at a time.
     """
 
     def __init__(
@@ -58,11 +67,14 @@ class VectorIndex:
         self._folder = folder
         self._fingerprint = fingerprint
         self._url = url
-        self._client: ClientAPI | None = None
-        self._collection: Collection | None = None
+        self._collection: ChromaCollection | None = None
+        # Held while the index is opened, built or written; readers do not need it.
         self._lock = threading.RLock()
+        self._starting = threading.Lock()
         self._opening: threading.Thread | None = None
-        self._closed = False
+        self._closed = threading.Event()
+        self._probe: subprocess.Popen[bytes] | None = None
+        self._not_before = 0.0
         self._missed = False
 
     @property
@@ -71,41 +83,72 @@ class VectorIndex:
         return self._collection is not None
 
     def open_soon(self) -> None:
-        """Open, or build, the index in the background."""
-        with self._lock:
-            if self._opening is None and not self._closed:
-                self._opening = threading.Thread(
-                    target=self._open_quietly, name="footnote-index", daemon=True
-                )
-                self._opening.start()
+        """Open, or build, the index in the background, unless it failed just now."""
+        with self._starting:
+            busy = self._opening is not None and self._opening.is_alive()
+            if busy or self.ready or self._closed.is_set() or time.monotonic() < self._not_before:
+                return
+            # A thread that is importing or in Chroma when Python ends takes it down.
+            atexit.unregister(self.close)
+            atexit.register(self.close)
+            self._opening = threading.Thread(
+                target=self._open_quietly, name="footnote-index", daemon=True
+            )
+            self._opening.start()
+
+    def wait(self) -> None:
+        """Wait until the opening in the background, if any, is over."""
+        with self._starting:
+            opening = self._opening
+        if opening is not None:
+            opening.join()
 
     def open(self) -> None:
         """Open the index and wait for it; it is built anew if it cannot be trusted.
 
         Raises:
             IndexUnavailable: Chroma cannot be opened or written.
+            StoreError: the library cannot be read or written.
         """
-        with self._lock, _explained():
-            if self._collection is not None or self._closed:
+        with self._lock:
+            if self.ready or self._closed.is_set():
                 return
             generation = int(self._library.fact(_GENERATION) or 0)
-            count = self._library.count()
-            trusted = self._library.index_up_to_date
-            if not (generation and trusted and self._probe(generation, count)):
-                self._rebuild(generation + 1)
-            elif not self._url:
-                self._client = self._connect(self._path(generation))
-                self._collection = self._client.get_collection(
-                    self._name(generation), embedding_function=None
-                )
+            if generation and self._library.index_up_to_date and self._is_sound(generation):
+                place, name = self._place(generation), self._name(generation)
+                self._collection = _chroma().collection(place, name)
+            elif not self._closed.is_set():
+                self.rebuild()
 
-    def close(self) -> None:
-        """Let go of Chroma's files."""
-        self._closed = True
-        if self._opening is not None:
-            self._opening.join()
+    def rebuild(self) -> None:
+        """Build the index anew from the vectors in the library.
+
+        Raises:
+            IndexUnavailable: Chroma cannot be opened or written.
+            StoreError: the library cannot be read or written.
+        """
         with self._lock:
             self._let_go()
+            generation = int(self._library.fact(_GENERATION) or 0) + 1
+            self._library.set_facts({**INDEX_BEHIND, _GENERATION: str(generation)})
+            # A document that is written from here on is written to the index as well.
+            revision = self._library.revision
+            built = self._build(generation)
+            if built is not None:
+                self._collection, self._missed = built, False
+                self._library.set_facts(INDEX_UP_TO_DATE, at=revision)
+                self._sweep(generation)
+
+    def close(self) -> None:
+        """Let go of Chroma's files; what is being opened or built is given up."""
+        self._closed.set()
+        probe = self._probe
+        if probe is not None:
+            probe.kill()
+        self.wait()
+        with self._lock:
+            self._let_go()
+        atexit.unregister(self.close)
 
     def search(
         self, vector: NDArray[np.float32], *, limit: int, documents: Sequence[str] | None = None
@@ -113,204 +156,154 @@ class VectorIndex:
         """Return (passage id, cosine similarity), best first, or None while not ready."""
         collection = self._collection
         if collection is None:
+            self.open_soon()
             return None
-        where: Any = None if documents is None else {"document": {"$in": list(documents)}}
+        if documents is not None and not 0 < len(documents) <= _MOST_NAMED:
+            return None if documents else []
         try:
-            found = collection.query(
-                query_embeddings=vector[None, :], n_results=limit, where=where, include=["distances"]
-            )
-        except (ChromaError, ValueError, RuntimeError) as error:
-            # The library answers in its place, and what is broken is built anew.
-            self._distrust(error)
+            return collection.nearest(vector[None, :], limit=limit, documents=documents)[0]
+        except IndexUnavailable as error:
+            # Closed or built anew by another thread is no failure.
+            if collection is self._collection:
+                self._distrust(error)
             return None
-        distances = (found["distances"] or [[]])[0]
-        return [(i, 1.0 - d) for i, d in zip(found["ids"][0], distances, strict=True)]
 
-    def write(
-        self, document_id: str, ids: Sequence[str], vectors: NDArray[np.float32]
-    ) -> None:
+    def write(self, document_id: str, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Add the passages of a document, if the index is open; it is behind otherwise."""
         with self._changing() as collection:
-            for start in range(0, len(ids), _BATCH):
-                batch = list(ids[start : start + _BATCH])
-                collection.upsert(
-                    ids=batch,
-                    embeddings=list(vectors[start : start + _BATCH]),
-                    metadatas=[{"document": document_id}] * len(batch),
-                )
+            if collection is not None:
+                collection.upsert(ids, vectors, [document_id] * len(ids))
 
     def delete(self, ids: Sequence[str]) -> None:
         """Take passages out, if the index is open; it is behind otherwise."""
         with self._changing() as collection:
-            for start in range(0, len(ids), _BATCH):
-                collection.delete(ids=list(ids[start : start + _BATCH]))
+            if collection is not None:
+                collection.delete(ids)
 
     def settle(self) -> None:
-        """Record that the index holds what the library holds."""
+        """Record that the index holds what the library holds, if it does."""
         with self._lock:
-            if self._collection is not None and not self._missed:
+            if self.ready and not self._missed:
                 self._library.set_facts(INDEX_UP_TO_DATE)
-
-    def rebuild(self) -> None:
-        """Build the index anew from the vectors in the library.
-
-        Raises:
-            IndexUnavailable: Chroma cannot be opened or written.
-        """
-        with self._lock, _explained():
-            self._rebuild(int(self._library.fact(_GENERATION) or 0) + 1)
 
     def _open_quietly(self) -> None:
         try:
             self.open()
-        except IndexUnavailable as error:
-            _log.warning("%s", error)
+        except FootnoteError as error:
+            self._not_before = time.monotonic() + _PAUSE_SECONDS
+            if not self._closed.is_set():
+                _log.warning("%s", error)
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[Any]:
-        # A change between the count and the opening would be in neither.
-        if self._opening is not None:
-            self._opening.join()
+    def _changing(self) -> Iterator[ChromaCollection | None]:
+        self.wait()
         with self._lock:
             if self._collection is None:
                 self._missed = True
-                yield _Nothing()
-                return
             try:
                 yield self._collection
-            except (ChromaError, ValueError, RuntimeError, OSError) as error:
+            except IndexUnavailable as error:
                 self._distrust(error)
 
-    def _distrust(self, error: Exception) -> None:
+    def _distrust(self, error: IndexUnavailable) -> None:
+        """Close the index, to be built anew: the library answers in its place."""
         with self._lock:
-            _log.warning("The vector index failed and will be built anew: %s", error)
-            self._library.set_facts(INDEX_BEHIND)
+            _log.warning("The vector index failed and will be built anew. %s", error)
+            self._not_before = time.monotonic() + _PAUSE_SECONDS
+            self._missed = True
             self._let_go()
-            self._opening = None
+            self._library.set_facts(INDEX_BEHIND)
 
     def _let_go(self) -> None:
-        client, self._client, self._collection = self._client, None, None
-        if client is not None:
-            client.close()  # type: ignore[attr-defined]  # on the class, not on its interface
+        collection, self._collection = self._collection, None
+        if collection is not None:
+            collection.close()
 
-    def _rebuild(self, generation: int) -> None:
-        self._let_go()
-        self._library.set_facts({**INDEX_BEHIND, _GENERATION: str(generation)})
-        path = self._path(generation)
-        shutil.rmtree(path, ignore_errors=True)
-        client = self._connect(path)
-        with contextlib.suppress(ChromaError, ValueError):
-            client.delete_collection(self._name(generation))
-        collection = client.create_collection(
-            self._name(generation),
-            embedding_function=None,
-            configuration={"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200}},
-        )
-        self._client, self._collection = client, collection
+    def _build(self, generation: int) -> ChromaCollection | None:
+        """Return a collection with all vectors, None if closed meanwhile."""
+        place = self._place(generation)
+        if isinstance(place, Path):
+            shutil.rmtree(place, ignore_errors=True)
         ids, vectors = self._library.vectors()
         documents = [i.rpartition("-")[0] for i in ids]
-        for start in range(0, len(ids), _BATCH):
-            end = start + _BATCH
-            collection.upsert(
-                ids=ids[start:end],
-                embeddings=list(vectors[start:end]),
-                metadatas=[{"document": d} for d in documents[start:end]],
-            )
-        self._missed = False
-        self._library.set_facts(INDEX_UP_TO_DATE)
-        if not self._url:
-            self._sweep(path)
+        with contextlib.ExitStack() as stack:
+            name = self._name(generation)
+            collection = _chroma().collection(place, name, create=True)
+            stack.callback(collection.close)
+            for start in range(0, len(ids), _BETWEEN_STOPS):
+                if self._closed.is_set():
+                    return None
+                part = slice(start, start + _BETWEEN_STOPS)
+                collection.upsert(ids[part], vectors[part], documents[part])
+            stack.pop_all()
+        return collection
 
-    def _sweep(self, keep: Path) -> None:
-        for old in self._folder.iterdir():
-            if old != keep:
-                shutil.rmtree(old, ignore_errors=True)
+    def _sweep(self, generation: int) -> None:
+        """Delete what earlier generations have left."""
+        if self._url is None:
+            for other in self._folder.iterdir():
+                if other != self._place(generation):
+                    shutil.rmtree(other, ignore_errors=True)
+        elif self._collection is not None:
+            self._collection.drop_others(self._prefix())
 
-    def _probe(self, generation: int, count: int) -> bool:
-        """Tell whether the collection opens, holds `count` vectors and finds one of them."""
-        name = self._name(generation)
-        if self._url:
-            self._client = self._connect(self._path(generation))
-            with contextlib.suppress(ChromaError, ValueError):
-                self._collection = self._client.get_collection(name, embedding_function=None)
-                if self._collection.count() == count:
-                    return True
-            self._let_go()
+    def _is_sound(self, generation: int) -> bool:
+        place, name, count = self._place(generation), self._name(generation), self._library.count()
+        sample = self._library.sample_vectors(_PROBED)
+        if isinstance(place, str):
+            with contextlib.suppress(IndexUnavailable):
+                return _chroma().is_sound(place, name, count, sample)
             return False
-        path = self._path(generation)
-        if not path.is_dir():
-            return False
-        command = [sys.executable, "-m", __name__, str(path), name, str(count)]
-        try:
-            result = subprocess.run(  # noqa: S603  # our own interpreter and module
-                command, capture_output=True, timeout=_PROBE_SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return False
-        return result.returncode == 0
+        return place.is_dir() and self._probe_succeeds([str(place), name, str(count)], sample)
 
-    def _connect(self, path: Path) -> ClientAPI:
-        if self._url:
-            parts = urlsplit(self._url)
-            return chromadb.HttpClient(
-                host=parts.hostname or "localhost",
-                port=parts.port or (443 if parts.scheme == "https" else 8000),
-                ssl=parts.scheme == "https",
-                settings=ChromaSettings(anonymized_telemetry=False),
-            )
-        return _open_folder(path)
+    def _probe_succeeds(self, arguments: list[str], sample: NDArray[np.float32]) -> bool:
+        root = str(Path(__file__).resolve().parent.parent)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([root, *filter(os.path.isabs, sys.path)]),
+        }
+        data = io.BytesIO()
+        np.save(data, sample)
+        # -P keeps the working folder off the way to its modules.
+        with subprocess.Popen(
+            [sys.executable, "-P", "-m", "rag.chroma", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment,
+        ) as probe:
+            self._probe = probe
+            try:
+                _, said = probe.communicate(data.getvalue(), timeout=_PROBE_SECONDS)
+            except subprocess.TimeoutExpired:
+                said = b"it took too long"
+                probe.kill()
+            finally:
+                self._probe = None
+        if probe.returncode != 0:
+            _log.info("The index is not opened (%s): %s", probe.returncode, said.decode()[-500:])
+        return probe.returncode == 0
 
-    def _path(self, generation: int) -> Path:
-        return self._folder / f"g{generation}"
+    def _place(self, generation: int) -> Path | str:
+        return self._url or self._folder / f"g{generation}"
+
+    def _prefix(self) -> str:
+        """Return how the names of our collections begin: a server may hold several libraries'."""
+        return f"footnote-{self._library.identity[:16]}-"
 
     def _name(self, generation: int) -> str:
-        safe = "".join(c if c.isalnum() else "-" for c in self._fingerprint)
-        return f"p-{safe[:40]}-g{generation}".replace("--", "-")
+        safe = "".join(c if c.isascii() and c.isalnum() else "-" for c in self._fingerprint)
+        return f"{self._prefix()}{safe[:60]}-g{generation}"
 
 
-class _Nothing:
-    """Stands in for a collection that is not open: it will be built from the library."""
-
-    def upsert(self, **_: object) -> None:
-        """Do nothing."""
-
-    def delete(self, **_: object) -> None:
-        """Do nothing."""
-
-
-def _open_folder(path: Path) -> ClientAPI:
-    path.mkdir(parents=True, exist_ok=True)
-    return chromadb.PersistentClient(
-        # Always the resolved path: Chroma keeps one system per path string.
-        os.path.realpath(path),
-        settings=ChromaSettings(anonymized_telemetry=False),
-    )
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
+def _chroma() -> _Chroma:
+    # Heavy: Chroma takes more than half a second to import, and reading can do without. It
+    # reads the environment then, and may not like what it finds.
     try:
-        yield
-    except (ChromaError, ValueError, RuntimeError, OSError) as error:
+        from rag import chroma
+    except (ImportError, ValueError) as error:
         raise IndexUnavailable(
-            f"The vector index cannot be used ({error}). Search goes on without it; "
+            f"Chroma cannot be loaded ({error}). Search goes on without it; "
             "`footnote doctor` tells more."
         ) from error
-
-
-def _probe_folder(path: str, name: str, count: int) -> bool:
-    collection = _open_folder(Path(path)).get_collection(name, embedding_function=None)
-    if collection.count() != count:
-        return False
-    if count == 0:
-        return True
-    sample = collection.get(limit=1, include=["embeddings"])
-    embeddings = sample["embeddings"]
-    if embeddings is None or not len(embeddings):
-        return False
-    found = collection.query(query_embeddings=np.asarray([embeddings[0]], dtype=np.float32), n_results=1)
-    return bool(found["ids"][0])
-
-
-if __name__ == "__main__":
-    sys.exit(0 if _probe_folder(sys.argv[1], sys.argv[2], int(sys.argv[3])) else 1)
+    return _Chroma(chroma.ChromaCollection, chroma.is_sound)

@@ -1,13 +1,14 @@
 """The library: documents, passages, vectors and word index in one SQLite file, the truth.
 
 Knows nothing of files, models or Chroma. A document becomes visible, and its earlier
-version invisible, in one transaction. Every thread has its own connection; readers never
-wait for the writer.
+version invisible, in one transaction; readers never wait for the writer.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,36 +77,33 @@ class Library:
             f"SELECT {_DOCUMENT} FROM documents WHERE id = ?", (document_id,)
         )
         if not rows:
-            raise UnknownDocument(
-                f"The library holds no document {document_id!r}. "
-                "`footnote docs` lists the ids it holds."
-            )
+            raise _unknown(document_id)
         return Document(*rows[0])
 
     def document_at(self, uri: str) -> Document | None:
         """Return the document that came from this uri, if any."""
-        rows = self._database.rows(
-            f"SELECT {_DOCUMENT} FROM documents WHERE uri = ?", (uri,)
-        )
+        rows = self._database.rows(f"SELECT {_DOCUMENT} FROM documents WHERE uri = ?", (uri,))
         return Document(*rows[0]) if rows else None
 
-    def documents_of_folder(self, folder: str) -> list[Document]:
-        """Return the documents that were found in this folder when it was added."""
-        sql = f"SELECT {_DOCUMENT} FROM documents WHERE folder = ? ORDER BY uri"
-        return [Document(*row) for row in self._database.rows(sql, (folder,))]
+    def documents_below(self, folder: str) -> list[Document]:
+        """Return the documents below this folder, but for those that were added by name."""
+        prefix = folder.rstrip(os.sep) + os.sep
+        sql = (
+            f"SELECT {_DOCUMENT} FROM documents WHERE folder IS NOT NULL "
+            "AND substr(uri, 1, ?) = ? ORDER BY uri"
+        )
+        return [Document(*row) for row in self._database.rows(sql, (len(prefix), prefix))]
 
     def text_of(self, document_id: str) -> str:
         """Return the whole text of a document; raises UnknownDocument."""
-        rows = self._database.rows(
-            "SELECT text FROM documents WHERE id = ?", (document_id,)
-        )
-        return str(rows[0][0]) if rows else self.document(document_id).id
+        rows = self._database.rows("SELECT text FROM documents WHERE id = ?", (document_id,))
+        if not rows:
+            raise _unknown(document_id)
+        return str(rows[0][0])
 
     def page_of(self, document_id: str, offset: int) -> int | None:
         """Return the page that holds a character, None for a document without pages."""
-        rows = self._database.rows(
-            "SELECT pages FROM documents WHERE id = ?", (document_id,)
-        )
+        rows = self._database.rows("SELECT pages FROM documents WHERE id = ?", (document_id,))
         return page_at(json.loads(rows[0][0]), offset) if rows else None
 
     def entries(self, passage_ids: Iterable[str]) -> dict[str, Entry]:
@@ -129,9 +127,7 @@ class Library:
             f"SELECT {_PASSAGE} FROM passages p JOIN documents d ON d.number = p.document "
             "WHERE d.id = ? ORDER BY p.position"
         )
-        return [
-            _passage(row, document) for row in self._database.rows(sql, (document_id,))
-        ]
+        return [_passage(row, document) for row in self._database.rows(sql, (document_id,))]
 
     def count(self) -> int:
         """Return how many passages there are."""
@@ -192,8 +188,10 @@ class Library:
         }
 
     def sample_vectors(self, limit: int) -> NDArray[np.float32]:
-        """Return up to `limit` vectors as rows, spread evenly over the passages, always
-        the same ones for the same passages."""
+        """Return up to `limit` vectors as rows, spread over the passages.
+
+        They are always the same ones for the same passages.
+        """
         rows = self._database.rows(
             "SELECT vector FROM vectors ORDER BY (passage * 2654435761) % 4294967296 LIMIT ?",
             (limit,),
@@ -220,6 +218,15 @@ class Library:
         """Return a number that grows with every change of the documents."""
         return int(self.fact("revision") or 0)
 
+    @property
+    def identity(self) -> str:
+        """Return the name that tells this library from all others."""
+        known = self.fact("identity")
+        if known is None:
+            known = uuid.uuid4().hex
+            self.set_facts({"identity": known})
+        return known
+
     # Writing ------------------------------------------------------------------
 
     def write(self, new: NewDocument, *, fingerprint: str) -> list[str]:
@@ -238,16 +245,17 @@ class Library:
             _bump(connection, {})
         return gone
 
-    def set_facts(self, facts: dict[str, str]) -> None:
-        """Record facts about the library."""
+    def set_facts(self, facts: dict[str, str], *, at: int | None = None) -> None:
+        """Record facts about the library; those `at` a revision only if it is still that."""
         with self._database.transaction() as connection:
-            _record(connection, facts)
+            if at is None or at == _revision(connection):
+                _record(connection, facts)
 
     def write_vectors(
         self,
         batches: Iterable[tuple[Sequence[str], NDArray[np.float32]]],
         *,
-        facts: dict[str, str],
+        fingerprint: str,
     ) -> None:
         """Put new vectors in place of all, in one transaction: (passage ids, rows) by batch."""
         with self._database.transaction() as connection:
@@ -278,20 +286,16 @@ class Library:
                 text,
             ),
         )
-        for position, (chunk, vector) in enumerate(
-            zip(new.chunks, new.vectors, strict=True)
-        ):
-            passage = (passage_id(document.id, position), cursor.lastrowid, position)
+        for position, (chunk, vector) in enumerate(zip(new.chunks, new.vectors, strict=True)):
+            passage = passage_id(document.id, position), cursor.lastrowid, position
+            place = chunk.start, chunk.end, chunk.page, chunk.heading
             body = text[chunk.start : chunk.end]
             number = connection.execute(
                 'INSERT INTO passages (id, document, position, start, "end", page, heading, '
                 "sentences, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*passage, chunk.start, chunk.end, chunk.page, chunk.heading)
-                + (json.dumps(chunk.sentences), body),
+                (*passage, *place, json.dumps(chunk.sentences), body),
             ).lastrowid
-            connection.execute(
-                "INSERT INTO vectors VALUES (?, ?)", (number, vector.tobytes())
-            )
+            connection.execute("INSERT INTO vectors VALUES (?, ?)", (number, vector.tobytes()))
             connection.execute(
                 "INSERT INTO words (rowid, heading, text) VALUES (?, ?, ?)",
                 (number, chunk.heading, body),
@@ -317,11 +321,20 @@ def passage_id(document_id: str, position: int) -> str:
     return f"{document_id}-{position:05d}"
 
 
+def _unknown(document_id: str) -> UnknownDocument:
+    return UnknownDocument(
+        f"The library holds no document {document_id!r}. `footnote docs` lists the ids it holds."
+    )
+
+
 def _bump(connection: Connection, facts: dict[str, str]) -> None:
-    row = connection.execute(
-        "SELECT value FROM facts WHERE name = 'revision'"
-    ).fetchone()
-    _record(connection, {**INDEX_BEHIND, **facts, "revision": str(int(row[0] if row else 0) + 1)})
+    revision = str(_revision(connection) + 1)
+    _record(connection, {**INDEX_BEHIND, **facts, "revision": revision})
+
+
+def _revision(connection: Connection) -> int:
+    row = connection.execute("SELECT value FROM facts WHERE name = 'revision'").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _record(connection: Connection, facts: dict[str, str]) -> None:
@@ -331,8 +344,9 @@ def _record(connection: Connection, facts: dict[str, str]) -> None:
 def _limited_to(documents: Sequence[str] | None) -> tuple[str, str, list[str]]:
     if documents is None:
         return "", "", []
-    condition = f"AND d.id IN ({_marks(documents)})"
-    return "JOIN documents d ON d.number = p.document", condition, list(documents)
+    # One value, for a statement takes only so many.
+    condition = "AND d.id IN (SELECT value FROM json_each(?))"
+    return "JOIN documents d ON d.number = p.document", condition, [json.dumps(list(documents))]
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -30,12 +30,18 @@ class Ownership:
 
     def acquire(self) -> None:
         """Take the home. Raises LibraryLocked, naming the owner, if another process has it."""
-        if not self.try_acquire():
+        if self.try_acquire():
+            return
+        if _owner(self._home).get("pid") == str(os.getpid()):
             raise LibraryLocked(
-                f"The library in {self._home} is in use by {owner_of(self._home)}. "
-                "Wait until it is done or stop it, or choose another --home. "
-                "Searching and asking work meanwhile."
+                f"The library in {self._home} is in use by another Assistant of this process. "
+                "Use that one, or close it first. Searching and asking work meanwhile."
             )
+        raise LibraryLocked(
+            f"The library in {self._home} is in use by {owner_of(self._home)}. "
+            "Wait until it is done or stop it, or choose another --home. "
+            "Searching and asking work meanwhile."
+        )
 
     def try_acquire(self) -> bool:
         """Take the home if no other process has it; tell whether it is ours now."""
@@ -72,9 +78,16 @@ class Ownership:
 
 def owner_of(home: Path) -> str:
     """Return who owns a home, in words for a message."""
+    owner = _owner(home)
+    if not {"pid", "command"} <= owner.keys():
+        return "another process"
+    words = f"process {owner['pid']} ({owner['command']})"
+    return f"{words}, at {owner['url']}" if "url" in owner else words
+
+
+def _owner(home: Path) -> dict[str, str]:
     try:
         owner = json.loads((home / OWNER_NAME).read_text(encoding="utf-8"))
-        words = f"process {owner['pid']} ({owner['command']})"
-        return f"{words}, at {owner['url']}" if "url" in owner else words
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+    except (OSError, ValueError):
+        return {}
+    return owner if isinstance(owner, dict) else {}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.expecting import Kind, has_kind, kind_expected
 from rag.library import Entry, Library
 from rag.ranking import Scale, bm25, coverage, inverse_frequencies, logistic, scale_of
 from rag.schema import Embedder, Evidence, Hit
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
 CANDIDATES = 50
 # Weight of the words' normalised score beside that of the meaning.
 LEXICAL_WEIGHT = 0.5
+# What a sentence loses that lacks the kind of thing the question asks for.
+KIND_PENALTY = 0.7
 # Passages drawn to learn what score one gets by chance.
 _SAMPLE = 512
+# Best sentences among which one must have the kind of thing that is asked for.
+_KIND_DEPTH = 2
 # What cosine similarities and BM25 scores look like in a library nobody has seen yet.
 _DENSE_PRIOR, _LEXICAL_PRIOR, _PRIOR_WEIGHT = Scale(0.10, 0.12), Scale(1.0, 1.5), 10
 # The fused score at which `Hit.score` is one half, and how fast it rises there.
@@ -48,6 +53,8 @@ class Signals:
     passage_coverage: float
     sentence_coverage: float
     evidence_coverage: float
+    kind_missing: float
+    """1 when the question asks for a number, name, ... and no evidence has one, else 0."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,8 @@ class _Candidate:
 
 @dataclass(frozen=True)
 class _Query:
+    question: str
+    kind: Kind | None
     vector: NDArray[np.float32]
     weights: Mapping[str, float]
     words: tuple[str, ...]
@@ -114,6 +123,8 @@ class Retriever:
         found = set(terms(question))
         counts = self._library.passages_with(found)
         return _Query(
+            question=question,
+            kind=kind_expected(question),
             vector=self._embedder.embed([question])[0],
             weights=inverse_frequencies(counts, self._library.count()),
             words=tuple(content_words(question)),
@@ -171,8 +182,10 @@ class Retriever:
             spans, texts, cosines.tolist(), lexical, found, strict=True
         ):
             score = candidate.fused + dense_scale.z(cosine) + lexical_scale.z(words)
+            fits = query.kind is None or has_kind(text, query.kind, question=query.question)
+            score += 0.0 if fits else -KIND_PENALTY
             evidence = Evidence(candidate.entry.passage, start, end, text, score)
-            scored.append(_ScoredSentence(evidence, cosine, found_terms))
+            scored.append(_ScoredSentence(evidence, cosine, found_terms, fits))
         return sorted(scored, key=lambda s: -s.evidence.score)
 
 
@@ -181,6 +194,7 @@ class _ScoredSentence:
     evidence: Evidence
     cosine: float
     terms: tuple[str, ...]
+    fits: bool
 
 
 class _VectorCache:
@@ -275,4 +289,5 @@ def _signals(
         passage_coverage=coverage(query.weights, first.terms),
         sentence_coverage=max(coverage(query.weights, item.terms) for item in scored),
         evidence_coverage=coverage(query.weights, evidence_terms),
+        kind_missing=float(not any(item.fits for item in scored[:_KIND_DEPTH])),
     )

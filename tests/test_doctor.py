@@ -95,6 +95,12 @@ def test_every_failed_check_names_a_fix(tmp_path: Path) -> None:
     assert "FOOTNOTE_EMBEDDING_URL" in str(found["embedding model"].fix)
 
 
+def test_settings_against_each_other_are_found(tmp_path: Path) -> None:
+    """What the first question would stumble over is told before it."""
+    assert not checks(tmp_path, llm="none", llm_url="http://localhost:1")["language model"].ok
+    assert not checks(tmp_path, embedding_url="http://localhost:1")["embedding model"].ok
+
+
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 100, b"SQLite format 3\0" * 300])
 def test_file_that_is_no_library_is_a_finding(tmp_path: Path, content: bytes) -> None:
     """A file of another kind in the library's place is told, not raised."""
@@ -193,6 +199,7 @@ def test_embedded_model_is_joined_later(tmp_path: Path) -> None:
     check = checks(tmp_path, llm="embedded", models=tmp_path / "models")["language model"]
     assert check.ok
     assert "joined at the first question" in check.detail
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_embedded_model_needs_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +272,8 @@ def test_unreadable_owner_is_none(tmp_path: Path, content: str) -> None:
 
 def test_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that is not installed is named, with the command that installs it."""
-    monkeypatch.setattr("rag.doctor.PACKAGES", ("numpy", "no-such-package"))
+    # The function has the name of its module, which only the table of modules tells apart.
+    monkeypatch.setattr(sys.modules["rag.doctor"], "PACKAGES", ("numpy", "no-such-package"))
     check = checks(tmp_path)["packages"]
     assert not check.ok
     assert check.detail == "missing: no-such-package"

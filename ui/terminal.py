@@ -7,11 +7,8 @@ interpreted: control characters are taken out, and markup stays what it is, char
 from __future__ import annotations
 
 import json
-import textwrap
 import threading
 import time
-import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, TextIO
@@ -23,7 +20,20 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from rag import AddReport, Answer, Check, Citation, Document, Event, Hit, Progress
+from rag import AddReport, Answer, Check, Document, Event, Hit, Progress
+from ui.wording import (
+    amount_of,
+    answer_summary,
+    clean,
+    count_of,
+    fields_of,
+    file_name,
+    first_lines,
+    one_line,
+    place_of,
+    progress_line,
+    report_summary,
+)
 
 _WIDEST_LINE = 100
 _SECONDS_BETWEEN_LINES = 5.0
@@ -94,7 +104,7 @@ class Terminal:
             self._out.print(
                 Text.assemble(
                     (f"[{citation.number}] ", "bold cyan"),
-                    f"{place(citation, heading)}: ",
+                    f"{place_of(citation, heading)}: ",
                     (f'"{one_line(citation.quote)}"', "italic"),
                 )
             )
@@ -117,7 +127,7 @@ class Terminal:
     def show_documents(self, documents: Sequence[Document]) -> None:
         """Print the documents as a table, or, piped, as one line with tabs for each."""
         titles = ("id", "file", "title", "characters", "passages", "added")
-        rows = [row(document) for document in documents]
+        rows = [fields_of(document) for document in documents]
         if not self._out.is_terminal:
             for row in (titles, *rows):
                 # A console would turn the tabs into spaces.
@@ -268,10 +278,10 @@ class ProgressDisplay:
         seconds = now - self._started[task]
         if ended:
             self._ended.add(task)
-            self._print(f"{task}: {amount(progress.done, progress.unit)} in {seconds:.1f} s")
+            self._print(f"{task}: {amount_of(progress.done, progress.unit)} in {seconds:.1f} s")
         elif now - self._printed[task] >= self._pause:
             self._printed[task] = now
-            self._print(f"{task}: {position(progress, seconds)}")
+            self._print(f"{task}: {progress_line(progress, seconds)}")
 
     def _print(self, line: str) -> None:
         self._console.print(Text(one_line(line)))
@@ -282,9 +292,9 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         unit = str(task.fields["unit"])
-        total = "" if task.total is None else f" of {amount(task.total, unit)}"
-        speed = f", {amount(task.speed, unit)}/s" if task.speed else ""
-        return Text(f"{amount(task.completed, unit)}{total}{speed}")
+        total = "" if task.total is None else f" of {amount_of(task.total, unit)}"
+        speed = f", {amount_of(task.speed, unit)}/s" if task.speed else ""
+        return Text(f"{amount_of(task.completed, unit)}{total}{speed}")
 
 
 class _Console(Console):
@@ -305,5 +315,3 @@ def _bars(console: Console) -> Bars:
     description = TextColumn("{task.description}", markup=False)
     columns = (description, BarColumn(), _Rate(), TimeRemainingColumn())
     return Bars(*columns, console=console, transient=True)
-
-

@@ -36,18 +36,20 @@ def _steers(character: str) -> bool:
     return character in _TURNS or unicodedata.category(character) in ("Cc", "Cs")
 
 
-def position(progress: Progress, seconds: float) -> str:
-    amount = amount(progress.done, progress.unit)
+def progress_line(progress: Progress, seconds: float) -> str:
+    """Return how far a task is after so many seconds: amount, rate, time left."""
+    done = amount_of(progress.done, progress.unit)
     speed = progress.done / seconds if seconds > 0 else 0.0
-    rate = f", {amount(speed, progress.unit)}/s" if speed else ""
+    rate = f", {amount_of(speed, progress.unit)}/s" if speed else ""
     if not progress.total:
-        return amount + rate
+        return done + rate
     left = f", {(progress.total - progress.done) / speed:.0f} s left" if speed else ""
-    share = f" of {amount(progress.total, progress.unit)} ({progress.done / progress.total:.0%})"
-    return amount + share + rate + left
+    share = f" of {amount_of(progress.total, progress.unit)} ({progress.done / progress.total:.0%})"
+    return done + share + rate + left
 
 
-def amount(number: float, unit: str) -> str:
+def amount_of(number: float, unit: str) -> str:
+    """Return a number with its unit; bytes are shown in megabytes."""
     if unit == "B":
         return f"{number / 1e6:,.0f} MB"
     # A rate below ten needs its fraction, a count of files has none worth showing.
@@ -56,10 +58,12 @@ def amount(number: float, unit: str) -> str:
 
 
 def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless there is one."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def place(citation: Citation, heading: str | None) -> str:
+def place_of(citation: Citation, heading: str | None) -> str:
+    """Return where a quote stands: file, page, heading."""
     parts = [file_name(citation.document)]
     if citation.page is not None:
         parts.append(f"page {citation.page}")
@@ -68,7 +72,8 @@ def place(citation: Citation, heading: str | None) -> str:
     return ", ".join(parts)
 
 
-def row(document: Document) -> tuple[str, ...]:
+def fields_of(document: Document) -> tuple[str, ...]:
+    """Return id, file, title, characters, passages and time of adding."""
     return (
         document.id,
         file_name(document),
@@ -80,12 +85,14 @@ def row(document: Document) -> tuple[str, ...]:
 
 
 def first_lines(text: str, width: int) -> list[str]:
+    """Return the first lines of a text, broken at `width` characters."""
     return textwrap.wrap(
         one_line(text), width=max(width, 20), max_lines=_LINES_OF_A_PASSAGE, placeholder=" …"
     )
 
 
 def answer_summary(answer: Answer) -> str:
+    """Return how sure the answer is, who wrote it and how long that took."""
     parts = [f"confidence {answer.confidence:.2f}", one_line(answer.model)]
     if "total" in answer.timings:
         parts.append(f"{answer.timings['total']:.1f} s")
@@ -93,6 +100,7 @@ def answer_summary(answer: Answer) -> str:
 
 
 def report_summary(report: AddReport) -> str:
+    """Return how many files ended how, and how fast."""
     if not report.documents and not report.removed:
         return "No files were found there."
     counts: Counter[str] = Counter(result.status for result in report.documents)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from rag.errors import ModelError, ModelRejected, ModelUnavailable
@@ -31,6 +31,7 @@ SLOTS = 1
 """One: a second would halve the speed of both answers, and the context of each."""
 START_SECONDS = 120
 END_SECONDS = 3
+KILL_SECONDS = 10
 LOG_BYTES = 8192
 NO_MODEL = "Until then FOOTNOTE_LLM=none answers with quotes."
 
@@ -165,25 +166,28 @@ class _Child:
         threading.Thread(target=self._live, name="footnote-model", daemon=True).start()
 
     def _live(self) -> None:
-        # A file, because nobody reads along; without a name, because nobody cleans up.
-        with tempfile.TemporaryFile() as log:
-            try:
-                self.process = process = subprocess.Popen(
-                    [*self._command, str(os.getpid())],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    start_new_session=True,  # Ctrl-C is for us: we end it when we are done
-                )
-            except OSError as exc:
-                self.refusal = exc
-            else:
-                with process:
-                    self._talk(process)
-                    process.wait()
-                    self.last_words = _tail(log.fileno())
-        self._ended.set()
-        self._answered.set()
+        try:
+            # A file, because nobody reads along; without a name, because nobody cleans up.
+            with tempfile.TemporaryFile() as log:
+                self._run(log)
+        except OSError as exc:
+            self.refusal = exc
+        finally:
+            self._ended.set()
+            self._answered.set()
+
+    def _run(self, log: IO[bytes]) -> None:
+        with subprocess.Popen(
+            [*self._command, str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for us: we end it when we are done
+        ) as process:
+            self.process = process
+            self._talk(process)
+            process.wait()
+            self.last_words = _tail(log.fileno())
 
     def _talk(self, process: subprocess.Popen[bytes]) -> None:
         if process.stdin is None or process.stdout is None:
@@ -216,7 +220,7 @@ class _Child:
             pass  # it ended with input unread
         if not self._ended.wait(END_SECONDS):
             process.kill()
-            self._ended.wait(END_SECONDS)
+            self._ended.wait(KILL_SECONDS)
 
 
 def _tell(progress: ProgressCallback | None, done: float) -> None:

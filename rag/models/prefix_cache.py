@@ -52,6 +52,7 @@ class PrefixCache:
         with self._lock:
             address = self._server.start(progress)
             restored = self._restore(address, prefix)
+            address = self._server.start(progress)  # a bad state may have ended it
             reused = self._evaluate(prefix)
             if not (restored and reused):
                 self._save(address, prefix)
@@ -88,6 +89,7 @@ class PrefixCache:
                 "/v1/chat/completions", body, seconds=EVALUATION_SECONDS
             )
         except _NO_ANSWER as exc:
+            self._server.died()  # if so, the next start shall know
             raise ModelUnavailable(
                 f"The local language model stopped while it got ready. Try again. {NO_MODEL}"
             ) from exc
@@ -113,6 +115,7 @@ class PrefixCache:
             )
         except _NO_ANSWER:
             _forget(path)
+            self._server.died()  # if so, it takes a moment until that is known
             return False
         if status == 200:
             with contextlib.suppress(OSError):

@@ -74,7 +74,7 @@ def embedded_weights(
         ModelUnavailable: the disk is full or cannot be written.
     """
     target = folder / source.name
-    if _has_stamp(target, source.sha256):
+    if has_stamp(target, source.sha256):
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -131,11 +131,26 @@ def hub_weights(
         ModelRejected: the hub does not give out that file.
     """
     repository, file_name = parse_hub_name(name)
-    place = folder / "hub" / repository.replace("/", "--")
-    target = place / file_name
+    target = hub_file(name, folder)
     if not target.exists():  # a download appears under its name only when it is whole
-        _download(repository, file_name, place, endpoint=endpoint, progress=progress)
+        _download(
+            repository,
+            file_name,
+            _hub_place(repository, folder),
+            endpoint=endpoint,
+            progress=progress,
+        )
     return local_gguf(target)
+
+
+def hub_file(name: str, folder: Path) -> Path:
+    """Return where `hub_weights` keeps this file. Raises ConfigError."""
+    repository, file_name = parse_hub_name(name)
+    return _hub_place(repository, folder) / file_name
+
+
+def _hub_place(repository: str, folder: Path) -> Path:
+    return folder / "hub" / repository.replace("/", "--")
 
 
 def parse_hub_name(name: str) -> tuple[str, str]:
@@ -149,7 +164,7 @@ def parse_hub_name(name: str) -> tuple[str, str]:
 
 
 def _is_intact(path: Path, source: SplitFile, progress: ProgressCallback | None) -> bool:
-    if _has_stamp(path, source.sha256):
+    if has_stamp(path, source.sha256):
         return True
     if not path.exists() or path.stat().st_size != source.size:
         return False
@@ -240,7 +255,7 @@ def _stamp_of(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def _has_stamp(path: Path, sha256: str) -> bool:
+def has_stamp(path: Path, sha256: str) -> bool:
     """Say whether `path` had this checksum and was not changed since: a warm start is short."""
     try:
         stamp = json.loads(_stamp_of(path).read_text(encoding="utf-8"))
@@ -286,17 +301,9 @@ def _download(
     progress: ProgressCallback | None,
 ) -> None:
     # Takes a second to import, and only users of a hub need it.
-    from huggingface_hub import constants, hf_hub_download
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        GatedRepoError,
-        HFValidationError,
-        HTTPError,  # type: ignore[attr-defined] # of the web client that it happens to use
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        XetDownloadError,
-    )
+    from huggingface_hub import constants, errors, hf_hub_download
 
+    broken = errors.HTTPError  # type: ignore[attr-defined] # of the web client it happens to use
     constants.HF_HUB_DISABLE_TELEMETRY = True
     hub = endpoint or constants.ENDPOINT
     try:
@@ -307,19 +314,23 @@ def _download(
             endpoint=endpoint,
             tqdm_class=_progress_bar(f"downloading {file_name}", progress),
         )
-    except GatedRepoError as exc:
+    except errors.GatedRepoError as exc:
         raise ModelRejected(
             f"{hub} gives {repository} only to users who accepted its terms. Accept them there "
             "and sign in with `hf auth login`, or choose another model."
         ) from exc
-    except LocalEntryNotFoundError as exc:  # also an EntryNotFoundError, so asked for first
+    except errors.LocalEntryNotFoundError as exc:  # also an EntryNotFoundError, so asked for first
         raise _unreachable(hub) from exc
-    except (RepositoryNotFoundError, EntryNotFoundError, HFValidationError) as exc:
+    except (
+        errors.RepositoryNotFoundError,
+        errors.EntryNotFoundError,
+        errors.HFValidationError,
+    ) as exc:
         raise ModelRejected(
             f"{hub} has no file {file_name} in {repository}. Check the spelling of FOOTNOTE_LLM; "
             "it is hf:OWNER/REPO/FILE.gguf."
         ) from exc
-    except (HTTPError, XetDownloadError) as exc:
+    except (broken, errors.XetDownloadError) as exc:
         raise _unreachable(hub) from exc
     except OSError as exc:
         if exc.errno is None:  # of the connection, not of the disk

@@ -54,6 +54,8 @@ class Handler(BaseHTTPRequestHandler):
         known = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
         SLOT = prompt
         if not body.get("stream"):
+            if "die" in prompt:
+                os._exit(139)
             timings = {"cache_n": known, "prompt_n": len(prompt) - known}
             return self.answer(200, {"timings": timings})
         self.stream("die" in prompt)

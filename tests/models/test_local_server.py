@@ -98,16 +98,22 @@ def test_a_server_that_does_not_start_says_why(
     assert "FOOTNOTE_LLM=none" in str(caught.value)
 
 
-def test_a_start_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+def test_a_start_that_takes_too_long_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A hanging start ends in an error, and its process with it."""
+    monkeypatch.setattr("rag.models.local_server.END_SECONDS", 0.2)
     with stub(tmp_path, "hang", seconds=0.3) as server:
         with pytest.raises(ModelUnavailable, match="in time"):
             server.start()
         assert server.died()
 
 
-def test_a_server_that_does_not_listen_to_the_end_is_killed(tmp_path: Path) -> None:
+def test_a_server_that_does_not_listen_to_the_end_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Close comes to an end even if the child ignores it."""
+    monkeypatch.setattr("rag.models.local_server.END_SECONDS", 0.2)
     with stub(tmp_path, "deaf") as server:
         server.start()
         process = server.process_id

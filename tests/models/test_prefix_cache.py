@@ -66,18 +66,26 @@ def test_a_damaged_state_is_never_given_to_the_server(tmp_path: Path, damage: by
 
 
 def test_a_state_that_kills_the_server_is_forgotten(tmp_path: Path) -> None:
-    """One start fails, the next works: no state stands in the way for ever."""
+    """The server is started anew without it: no state stands in the way."""
     with stub(tmp_path) as server:
         PrefixCache(server).warm(PREFIX)
     state = next((tmp_path / "states").glob("*.state"))
     state.write_bytes(b"[half")
     state.with_suffix(".sha256").write_text(hashlib.sha256(b"[half").hexdigest())
     with stub(tmp_path) as server:
+        PrefixCache(server).warm(PREFIX)
+    assert actions(tmp_path)[-3:] == ["restore", "completions", "save"]
+
+
+def test_a_server_that_dies_while_it_gets_ready_is_started_at_the_next_try(
+    tmp_path: Path,
+) -> None:
+    """The failure is told, and the next call does not meet the dead server."""
+    with stub(tmp_path) as server:
         cache = PrefixCache(server)
         with pytest.raises(ModelUnavailable):
-            cache.warm(PREFIX)
+            cache.warm([Message("user", "die")])
         cache.warm(PREFIX)
-    assert actions(tmp_path)[-2:] == ["completions", "save"]
 
 
 def test_a_server_that_cannot_keep_states_still_gets_ready(tmp_path: Path) -> None:

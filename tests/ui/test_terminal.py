@@ -23,7 +23,7 @@ from rag import (
     Progress,
     Sentence,
 )
-from ui.terminal import AnswerDisplay, ProgressDisplay, Terminal, clean, file_name, one_line
+from ui.terminal import AnswerDisplay, ProgressDisplay, Terminal
 
 ESCAPE = "\x1b[31mred\x1b]0;title\x07\x9b1m"
 TEXT = "The delegations met in Geneva on 4 May. They agreed on three points."
@@ -86,30 +86,6 @@ def shown(method: str, value: object) -> str:
     piped, out, _ = terminal()
     getattr(piped, method)(value)
     return out.getvalue()
-
-
-@given(st.text())
-def test_cleaned_text_holds_nothing_that_steers_a_terminal(text: str) -> None:
-    """No control character but line end and tab, and no change of the reading order, is left."""
-    left = clean(text)
-    assert not any(ord(c) < 32 and c not in "\n\t" for c in left)
-    assert not any(0x7F <= ord(c) < 0xA0 or c in "\u202e\u2066" for c in left)
-
-
-@given(st.text(st.characters(categories=["L", "N", "P", "Zs", "S"])))
-def test_ordinary_text_is_shown_as_it_is(text: str) -> None:
-    """Letters, digits, punctuation and symbols of any language are left alone."""
-    assert clean(text) == text
-
-
-def test_one_line_is_one_line() -> None:
-    """Line ends and runs of spaces become one space."""
-    assert one_line("a\n  b\r\n\tc") == "a b c"
-
-
-def test_file_name_is_the_end_of_the_uri() -> None:
-    """A document is named by its file."""
-    assert file_name(document("some/folder/paper.pdf")) == "paper.pdf"
 
 
 def test_answer_is_printed_with_its_numbered_quotes() -> None:

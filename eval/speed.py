@@ -1,0 +1,198 @@
+"""How fast and how large Footnote is on this machine, as a table.
+
+Knows nothing of answer quality. Everything is measured in one run, through the public
+names of `rag` and the commands a user types; a figure that depends on the machine stands
+beside one of the same run that it can be compared with.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag import Answer, Assistant, Progress, ProgressCallback, Settings, build_embedder
+
+QUESTIONS = (
+    "Where did the U.S. and Russian delegations meet after the talks in February?",
+    "Which news agency reported the new proposals?",
+    "How many diplomatic meetings took place between March and July 2025?",
+    "Who obtained the document with the Russian proposal?",
+    "What has been the cornerstone of European and American security?",
+    "What did the Treasury allow in June 2025?",
+    "Where did Tom Shannon meet his Russian counterpart?",
+    "Why is seeking rare earth minerals from Russia seen as naive?",
+    "What share of global audiences sees the relations as a high priority?",
+    "What could closer ties between Russia and China lead to?",
+)
+_REPEATS = 5
+# Passages of the adding test: enough that start-up is no part of the figure.
+_DOCUMENTS, _PARAGRAPHS = 60, 12
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `bar` is what the figure has to stay under, or to reach."""
+
+    what: str
+    figure: str
+    bar: str
+
+
+def measure(seeds: Path, models: Path, progress: ProgressCallback | None = None) -> list[Row]:
+    """Measure everything that needs no network; about three minutes on two cores."""
+    steps: tuple[tuple[str, Callable[[Path, Path, Path], Iterable[Row]]], ...] = (
+        ("Commands", _measure_commands),
+        ("Adding", _measure_adding),
+        ("Quoting", _measure_quoting),
+        ("Answering", _measure_answering),
+    )
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="footnote-speed-") as folder:
+        home = Path(folder) / "home"
+        with Assistant(Settings(home=home, models=models, llm="none")) as assistant:
+            assistant.add(seeds)
+        for number, (task, step) in enumerate(steps):
+            if progress:
+                progress(Progress(f"Measuring: {task}", number, len(steps), "steps"))
+            rows.extend(step(home, seeds, models))
+        if progress:
+            progress(Progress("Measured", len(steps), len(steps), "steps"))
+    return rows
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Return rows as a Markdown table."""
+    lines = [f"| {row.what} | {row.figure} | {row.bar} |" for row in rows]
+    return "\n".join(["| what | measured | bar |", "| --- | --- | --- |", *lines])
+
+
+def _measure_commands(home: Path, seeds: Path, models: Path) -> Iterator[Row]:
+    code = "import time; t = time.perf_counter(); import rag; print(time.perf_counter() - t)"
+    imports = [float(_run([sys.executable, "-c", code]).stdout) for _ in range(_REPEATS)]
+    bare = _seconds([sys.executable, "-c", "pass"])
+    yield Row("`import rag`", f"{statistics.median(imports):.2f} s", "0.5 s")
+    search = [sys.executable, "-m", "ui.cli", "--home", str(home), "search", QUESTIONS[0]]
+    yield Row(
+        "`footnote search` on the seeds, fresh process",
+        f"{_seconds(search):.2f} s (bare interpreter {bare:.2f} s)",
+        "2.5 s",
+    )
+
+
+def _measure_adding(home: Path, seeds: Path, models: Path) -> Iterator[Row]:
+    folder = home.parent / "texts"
+    write_texts(seeds, folder)
+    settings = Settings(home=home.parent / "adding", models=models, llm="none")
+    with Assistant(settings) as assistant:
+        started = time.perf_counter()
+        assistant.add(folder)
+        adding = time.perf_counter() - started
+        texts = [
+            passage.text
+            for document in assistant.documents()
+            for passage in assistant.passages_of(document.id)
+        ]
+    embedder = build_embedder(settings)
+    embedder.embed(texts[:16])
+    started = time.perf_counter()
+    embedder.embed(texts)
+    bare = time.perf_counter() - started
+    yield Row(
+        f"adding {len(texts)} passages, beside the bare embedder",
+        f"{len(texts) / adding:.1f} against {len(texts) / bare:.1f} passages/s: "
+        f"{bare / adding:.0%}",
+        "85 %",
+    )
+
+
+def write_texts(seeds: Path, folder: Path) -> None:
+    """Write documents made of the seeds' paragraphs in random order, always the same ones."""
+    paragraphs = [
+        line
+        for path in sorted(seeds.glob("*.txt"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if len(line) > 200
+    ]
+    chance = random.Random(0)  # noqa: S311  # nothing secret is drawn
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(_DOCUMENTS):
+        text = "\n\n".join(chance.choices(paragraphs, k=_PARAGRAPHS))
+        (folder / f"{number:03d}.txt").write_text(text, encoding="utf-8")
+
+
+def _measure_quoting(home: Path, seeds: Path, models: Path) -> Iterator[Row]:
+    with Assistant(Settings(home=home, models=models, llm="none")) as assistant:
+        assistant.warm()
+        answers = [assistant.ask(question) for question in QUESTIONS * 3]
+    yield Row("a question, `FOOTNOTE_LLM=none`", _median_total(answers), "0.3 s")
+
+
+def _measure_answering(home: Path, seeds: Path, models: Path) -> Iterator[Row]:
+    with Assistant(Settings(home=home, models=models)) as assistant:
+        started = time.perf_counter()
+        assistant.warm()
+        loaded = time.perf_counter() - started
+        shown, answers = [], []
+        for question in QUESTIONS:
+            started = time.perf_counter()
+            for event in assistant.stream(question):
+                if event.hits:
+                    shown.append(time.perf_counter() - started)
+                if event.answer:
+                    answers.append(event.answer)
+        memory = _memory_megabytes()
+    yield Row("loading the language model, prompt prefix included", f"{loaded:.1f} s", "12 s")
+    yield Row("a question on the seeds, embedded model warm", _median_total(answers), "6 s")
+    yield Row("... its cited passages shown after", f"{statistics.median(shown):.2f} s", "0.5 s")
+    stages = ("retrieval", "first_token", "model")
+    medians = (
+        f"{stage} {statistics.median(a.timings.get(stage, 0.0) for a in answers):.2f} s"
+        for stage in stages
+    )
+    yield Row("... median seconds by stage", ", ".join(medians), "")
+    yield Row("memory of the assistant and its model server", f"{memory:.0f} MB", "2500 MB")
+
+
+def _median_total(answers: Iterable[Answer]) -> str:
+    totals = sorted(answer.timings["total"] for answer in answers)
+    high = totals[min(len(totals) - 1, int(len(totals) * 0.95))]
+    return f"{statistics.median(totals):.2f} s (p95 {high:.2f} s)"
+
+
+def _memory_megabytes() -> float:
+    """Return the proportional memory (PSS) of this process and all its children, in MB."""
+    pids, todo = [], [os.getpid()]
+    while todo:
+        pid = todo.pop()
+        pids.append(pid)
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            todo.extend(int(child) for child in children.read_text().split())
+    return sum(map(_pss_kilobytes, pids)) / 1000
+
+
+def _pss_kilobytes(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def _seconds(command: list[str]) -> float:
+    times = []
+    for _ in range(_REPEATS):
+        started = time.perf_counter()
+        _run(command)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603  # our own commands
+        command, capture_output=True, text=True, check=True, env={**os.environ, "FOOTNOTE_LLM": "none"}
+    )

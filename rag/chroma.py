@@ -1,0 +1,192 @@
+"""Chroma as the vector index uses it: one collection of our own vectors, errors that help.
+
+Knows nothing of the library or of when an index can be trusted. Run as a program,
+`python -m rag.chroma FOLDER NAME COUNT`, with vectors that must be found on its standard
+input, it tells by its exit code whether a folder can be opened: Chroma can die by signal
+on damaged files, and then only that process is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import chromadb
+import httpx
+import numpy as np
+from chromadb.config import Settings as ChromaSettings
+from chromadb.errors import ChromaError
+from numpy.typing import NDArray
+
+from rag.errors import IndexUnavailable
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
+
+# 50 to 250 are recommended; above 5,461 Chroma refuses.
+BATCH = 250
+_SERVER_SECONDS = 30
+_FAILURES = (ChromaError, httpx.HTTPError, OSError, RuntimeError, ValueError)
+# What its client raises when another thread has closed it.
+_CLOSED = (AttributeError, KeyError)
+# A cosine distance of a vector to itself, computed in 32 bits.
+_SAME = 1e-3
+
+
+class ChromaCollection:
+    """An open collection, in a folder or on a server.
+
+    Raises (every method):
+        IndexUnavailable: Chroma failed.
+    """
+
+    def __init__(self, place: Path | str, name: str, *, create: bool = False) -> None:
+        with explained():
+            self._client = _connect(place)
+            try:
+                self._collection = (_create if create else _get)(self._client, name)
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Let go of the files or the connection."""
+        self._client.close()
+
+    def count(self) -> int:
+        """Return how many vectors there are."""
+        with explained():
+            return int(self._collection.count())
+
+    def upsert(
+        self, ids: Sequence[str], vectors: NDArray[np.float32], documents: Sequence[str]
+    ) -> None:
+        """Put vectors (rows) under ids, each with the id of its document."""
+        with explained():
+            for start in range(0, len(ids), BATCH):
+                part = slice(start, start + BATCH)
+                self._collection.upsert(
+                    ids=list(ids[part]),
+                    embeddings=list(vectors[part]),
+                    metadatas=[{"document": document} for document in documents[part]],
+                )
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Take ids out; one that is not there does not matter."""
+        with explained():
+            for start in range(0, len(ids), BATCH):
+                self._collection.delete(ids=list(ids[start : start + BATCH]))
+
+    def nearest(
+        self,
+        vectors: NDArray[np.float32],
+        *,
+        limit: int,
+        documents: Sequence[str] | None = None,
+    ) -> list[list[tuple[str, float]]]:
+        """Return (id, cosine similarity) for each row, best first."""
+        where: Any = None if documents is None else {"document": {"$in": list(documents)}}
+        with explained():
+            found = self._collection.query(
+                query_embeddings=vectors, n_results=limit, where=where, include=["distances"]
+            )
+        distances = found["distances"] or []
+        return [
+            [(i, 1.0 - float(d)) for i, d in zip(ids, row, strict=True)]
+            for ids, row in zip(found["ids"], distances, strict=True)
+        ]
+
+    def drop_others(self, prefix: str) -> None:
+        """Delete the other collections of this server whose names begin like this."""
+        with explained():
+            for other in self._client.list_collections():
+                if other.name.startswith(prefix) and other.name != self._collection.name:
+                    self._client.delete_collection(other.name)
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turn what Chroma raises into IndexUnavailable."""
+    try:
+        yield
+    except (*_FAILURES, *_CLOSED) as error:
+        raise IndexUnavailable(
+            f"The vector index cannot be used ({error}). Search goes on without it; "
+            "`footnote doctor` tells more."
+        ) from error
+
+
+def _connect(place: Path | str) -> ClientAPI:
+    # Chroma's settings also read the file .env of the working folder, which is none of its.
+    settings = ChromaSettings(_env_file=None, anonymized_telemetry=False)
+    if isinstance(place, str):
+        return _connect_server(place, settings)
+    place.mkdir(parents=True, exist_ok=True)
+    # Always the resolved path: Chroma keeps one system per path string.
+    return chromadb.PersistentClient(os.path.realpath(place), settings=settings)
+
+
+def _connect_server(url: str, settings: ChromaSettings) -> ClientAPI:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 8000)
+    # Chroma's client waits for ever: first see that somebody answers, then set a limit.
+    heartbeat = f"{parts.scheme}://{parts.hostname}:{port}/api/v2/heartbeat"
+    urllib.request.urlopen(heartbeat, timeout=_SERVER_SECONDS).close()  # noqa: S310  # http(s)
+    client = chromadb.HttpClient(
+        host=parts.hostname or "localhost",
+        port=port,
+        ssl=parts.scheme == "https",
+        settings=settings,
+    )
+    session = getattr(getattr(client, "_server", None), "_session", None)
+    if isinstance(session, httpx.Client):
+        session.timeout = httpx.Timeout(_SERVER_SECONDS)
+    return client
+
+
+def _get(client: ClientAPI, name: str) -> Collection:
+    return client.get_collection(name, embedding_function=None)
+
+
+def _create(client: ClientAPI, name: str) -> Collection:
+    if name in {collection.name for collection in client.list_collections()}:
+        client.delete_collection(name)
+    return client.create_collection(
+        name,
+        # Else Chroma records a model of its own, and fetches it when it is handed a text.
+        embedding_function=None,
+        configuration={"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200}},
+    )
+
+
+def is_sound(place: Path | str, name: str, count: int, sample: NDArray[np.float32]) -> bool:
+    """Tell whether a collection opens, holds `count` vectors and finds those of the sample."""
+    collection = ChromaCollection(place, name)
+    try:
+        if collection.count() != count:
+            return False
+        found = collection.nearest(sample, limit=1) if len(sample) else []
+        return all(row and row[0][1] > 1 - _SAME for row in found)
+    finally:
+        collection.close()
+
+
+def _main(folder: str, name: str, count: str) -> int:
+    sample = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
+    try:
+        return 0 if is_sound(Path(folder), name, int(count), sample) else 1
+    except IndexUnavailable as error:
+        print(error, file=sys.stderr)  # noqa: T201  # the starting process reads it
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))
