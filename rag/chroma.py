@@ -59,7 +59,7 @@ class ChromaCollection:
 
     def close(self) -> None:
         """Let go of the files or the connection."""
-        self._client.close()
+        self._client.close()  # type: ignore[attr-defined]  # on the class, not on its interface
 
     def count(self) -> int:
         """Return how many vectors there are."""
@@ -126,7 +126,7 @@ def explained() -> Iterator[None]:
 
 def _connect(place: Path | str) -> ClientAPI:
     # Chroma's settings also read the file .env of the working folder, which is none of its.
-    settings = ChromaSettings(_env_file=None, anonymized_telemetry=False)
+    settings = ChromaSettings(_env_file=None, anonymized_telemetry=False)  # type: ignore[call-arg]
     if isinstance(place, str):
         return _connect_server(place, settings)
     place.mkdir(parents=True, exist_ok=True)

@@ -104,7 +104,7 @@ def _blocks(text: str, breaks: Set[int] = frozenset()) -> Iterator[Span]:
 
 def _is_hard_wrapped(text: str) -> bool:
     """Tell whether lines are broken at some width: then many begin in the middle of a sentence."""
-    following = [m[1] for m in _FOLLOWING_LINE.finditer(text)]
+    following: list[str] = _FOLLOWING_LINE.findall(text)
     return sum(c.islower() for c in following) > _WRAPPED_SHARE * len(following)
 
 

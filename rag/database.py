@@ -110,11 +110,14 @@ class Database:
         try:
             yield connection
         finally:
-            with self._guard:
-                if self._closed:
-                    connection.close()
-                else:
-                    self._idle.append(connection)
+            self._take_back(connection)
+
+    def _take_back(self, connection: Connection) -> None:
+        with self._guard:
+            if self._closed:
+                connection.close()
+            else:
+                self._idle.append(connection)
 
     def _connect(self) -> Connection:
         connection = sqlite3.connect(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rag.schema import Citation, Hit
 
 
-class FootnoteRetriever(BaseRetriever):  # type: ignore[misc]  # its types are not followed
+class FootnoteRetriever(BaseRetriever):
     """Retrieves passages as nodes; scores lie in 0..1."""
 
     def __init__(self, assistant: Assistant, k: int | None) -> None:
@@ -32,7 +32,7 @@ class FootnoteRetriever(BaseRetriever):  # type: ignore[misc]  # its types are n
         return [node_of_hit(hit) for hit in hits]
 
 
-class FootnoteQueryEngine(CustomQueryEngine):  # type: ignore[misc]  # as above
+class FootnoteQueryEngine(CustomQueryEngine):
     """Answers as `Assistant.ask`; the source nodes are the citations, exact quotes each."""
 
     _assistant: Any = PrivateAttr()

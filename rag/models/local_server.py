@@ -255,6 +255,11 @@ def _start_error(child: _Child, weights: Path, *, in_time: bool) -> ModelError:
             f"The language model {weights.name} was ended while it was loaded, most likely "
             f"because memory ran out. Close other programs, or choose a smaller model. {NO_MODEL}"
         )
+    if "cannot open shared object" in child.last_words:
+        return ModelRejected(
+            f"The language model needs a library of the system: {child.last_words}. Install it, "
+            f"on Debian or Ubuntu with `sudo apt-get install libgomp1`, and try again. {NO_MODEL}"
+        )
     return ModelRejected(
         f"The language model {weights} cannot be run: {child.last_words or f'status {status}'}. "
         f"Remove that file, so that it is made or downloaded anew, or choose another model. "

@@ -1,8 +1,8 @@
 """A stand-in for the server process: the same protocol, no model. What it does, its "weights" say.
 
 ok: serves; a prompt that says "die" ends it in the middle of the answer. deaf: and does not
-end when it should. forgetful: and refuses to save or restore. refuse, killed, hang, garbage:
-do not start.
+end when it should. forgetful: and refuses to save or restore. refuse, bare, killed,
+hang, garbage: do not start.
 """
 
 from __future__ import annotations
@@ -91,6 +91,9 @@ class Handler(BaseHTTPRequestHandler):
 if BEHAVIOUR == "refuse":
     print("0.00.1 E load: error loading model: tensor is corrupted", file=sys.stderr, flush=True)
     print("0.00.2 E load: exiting", file=sys.stderr, flush=True)
+    os._exit(1)
+elif BEHAVIOUR == "bare":
+    print("libgomp.so.1: cannot open shared object file: No such file", file=sys.stderr, flush=True)
     os._exit(1)
 elif BEHAVIOUR == "killed":
     os.kill(os.getpid(), signal.SIGKILL)

@@ -85,6 +85,7 @@ def test_the_key_is_secret_and_stays_out_of_sight(tmp_path: Path) -> None:
     ("behaviour", "error", "words"),
     [
         ("refuse", ModelRejected, "tensor is corrupted"),
+        ("bare", ModelRejected, "apt-get install libgomp1"),
         ("garbage", ModelRejected, "cannot be run"),
         ("killed", ModelUnavailable, "memory ran out"),
     ],
