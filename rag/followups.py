@@ -13,20 +13,50 @@ from rag.errors import UsageError
 from rag.schema import Answer, Turn
 from rag.words import content_words, fold, words
 
-_POINTERS = frozenset(
-    """it its itself they them their theirs he him his she her hers this that these those there
-    then former latter one ones both same such else""".split()
+_PERSONAL = frozenset(
+    """it its itself they them their theirs themselves he him his himself she her hers
+    herself""".split()
 )
-# "that" and "this" also join clauses; only at the start or end do they surely point back.
-_AMBIGUOUS = frozenset("that this there then one same such both else these those".split())
-_OPENERS = re.compile(
-    r"^\s*(?:and|but|so|also|or|what about|how about|what else|anything else|why|really|"
-    r"how come|who else|where else|when else|tell me more|more|go on|explain|elaborate)\b",
-    re.IGNORECASE,
+_DEMONSTRATIVE = frozenset("this that these those".split())
+_AUXILIARY = frozenset(
+    """is are was were be do does did has have had can could will would shall should may might must
+    isn't aren't wasn't weren't don't doesn't didn't""".split()
+)
+_ASKING = frozenset("what who whom whose which when where why how".split()) | _AUXILIARY
+# After one of these stands a noun, which a pronoun further on may mean.
+_BEFORE_NOUN = _AUXILIARY | frozenset(
+    """the a an which whose many much all some most my our your of in on at by for from to with about
+    between""".split()
+)
+# After one of these a single word may be the whole subject: "what is entropy", "about Mars".
+_BEFORE_SUBJECT = frozenset(
+    "is are was were a an many much define explain describe about on of".split()
+)
+# Words that carry meaning and yet name no subject.
+_GENERIC = frozenset(
+    """answer bigger continue describe detail details elaborate example examples explain first give go
+    going happen happened happening happens kind last list long longer mean means more name next
+    number ok okay old one ones others part point please purpose question really reason reasons
+    result right said say says second show smaller sort still summarise summarize tell thanks then
+    thing things third true two three four five way well word words year years yes""".split()
+)
+_OPENER = re.compile(
+    r"\W*(?:(?:ok|okay|yes|no|right|well|and|but|so|or|also|then)\b[\s,]*)+", re.IGNORECASE
+)
+_ALWAYS = re.compile(
+    r"\W*(?:what about|how about|what if not|how so|how come|why not|tell me more|go on)\b"
+    r"|.*\b(?:else|the latter|the former(?=\s*(?:\W*$|is|was|do|does|did)))\b"
+    r"|.*\bwhich (?:one|ones|of (?:them|these|those))\b|.*\b(?:that|this|other|\w+(?:st|nd|rd|th)) ones?\W*$",
+    re.IGNORECASE | re.DOTALL,
+)
+# "It" that stands for nothing: "is it true that", "what is it that", "does it rain".
+_EMPTY_IT = re.compile(
+    r"\bit (?:that|who|which|rains?|snows?|takes? .*\bto)\b|\b(?:is|was|be) it \w+ (?:that|to|for)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 _NAME = re.compile(r"\b[A-Z][\w’'-]+(?:\s+(?:of|de|von|van|the)?\s*[A-Z][\w’'-]+)*")
-# Fewer content words than this and a question hardly names its own subject.
-_FEW = 2
+# So few words after "that" at the start of a clause hardly say what it is.
+_BARE = 2
 _NAMES = 3
 
 
@@ -69,12 +99,48 @@ def stand_alone(question: str, turns: Sequence[Turn]) -> str:
 
 def leans_on_history(question: str) -> bool:
     """Tell whether a question points back at something that it does not name."""
-    found = [fold(word) for word in words(question)]
-    pointing = any(
-        word in _POINTERS and (word not in _AMBIGUOUS or n in (0, len(found) - 1))
-        for n, word in enumerate(found)
-    )
-    return pointing or bool(_OPENERS.match(question)) or len(content_words(question)) < _FEW
+    found = words(question)
+    folded = [fold(word) for word in found]
+    if _ALWAYS.match(question) or not folded or folded[-1] in ("this", "that", "then"):
+        return True
+    opener = _OPENER.match(question)
+    rest = words(question[opener.end() :]) if opener else found
+    if opener and (not rest or fold(rest[0]) not in _ASKING):
+        return True
+    return _names_no_subject(found, folded) or _points_back(question, found, folded)
+
+
+def _names_no_subject(found: Sequence[str], folded: Sequence[str]) -> bool:
+    """Tell whether a question is too bare to be about anything: "Why?", "Who won?"."""
+    places = [n for n, word in enumerate(found) if _tells(word)]
+    if len(places) != 1:
+        return not places
+    place = places[0]
+    is_name = place > 0 and any(c.isupper() for c in found[place])
+    return not is_name and (place == 0 or folded[place - 1] not in _BEFORE_SUBJECT)
+
+
+def _points_back(question: str, found: Sequence[str], folded: Sequence[str]) -> bool:
+    """Tell whether a pronoun stands for something outside the question."""
+    is_empty = _EMPTY_IT.search(question) is not None
+    has_antecedent = False
+    for place, word in enumerate(folded):
+        before = folded[place - 1] if place else ""
+        if word in _PERSONAL and not (word == "it" and is_empty):
+            if not has_antecedent or place == len(folded) - 1:
+                return True
+        elif word in _DEMONSTRATIVE and (before in _AUXILIARY or not place):
+            if sum(map(_tells, found[place + 1 :])) <= _BARE:
+                return True
+        elif _tells(found[place]):
+            is_name = place > 0 and any(c.isupper() for c in found[place])
+            has_antecedent = has_antecedent or is_name or before in _BEFORE_NOUN
+    return False
+
+
+def _tells(word: str) -> bool:
+    """Tell whether a word names something to ask about."""
+    return any(part not in _GENERIC for part in content_words(word))
 
 
 def _subject(turns: Sequence[Turn]) -> str:
