@@ -194,5 +194,9 @@ def _seconds(command: list[str]) -> float:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603  # our own commands
-        command, capture_output=True, text=True, check=True, env={**os.environ, "FOOTNOTE_LLM": "none"}
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "FOOTNOTE_LLM": "none"},
     )

@@ -23,6 +23,8 @@ from rag.schema import Answer, ChatModel, Citation, Event, Evidence, Sentence, U
 QUOTING = "quotes only"
 # Quoted sentences, when no model answers: the best, and others nearly as good.
 _MOST_QUOTES, _NEARLY = 3, 2.0
+# Below this confidence a model that finds no answer in the evidence is believed.
+_BELIEVED = 0.8
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class _Draft:
     usage: Usage = field(default_factory=Usage)
     notice: str | None = None
     said: str = ""
+    model_refused: bool = False
 
     def accept(self, text: str, support: Support) -> str:
         """Add a verified sentence; return the text to show for it."""
@@ -89,6 +92,8 @@ def answer(
     refused = sure < strictness or not task.found.evidence
     if not refused and model is not None:
         yield from _written(draft, model, max_tokens)
+        # A small model refuses far too often to be believed against strong evidence.
+        refused = draft.model_refused and not draft.sentences and sure < _BELIEVED
     if not refused and not draft.sentences:
         for evidence in _best(task.found.evidence):
             text = " ".join(evidence.text.split())
@@ -127,6 +132,7 @@ def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event
     else:
         for start, end in split_sentences(reply)[done:]:
             yield from _checked(draft, reply[start:end])
+        draft.model_refused = refuses(reply)
     task.timings["model"] = time.monotonic() - started
 
 

@@ -6,7 +6,7 @@ Knows nothing of retrieval or models.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rag.errors import UsageError
@@ -25,8 +25,8 @@ _AUXILIARY = frozenset(
 _ASKING = frozenset("what who whom whose which when where why how".split()) | _AUXILIARY
 # After one of these stands a noun, which a pronoun further on may mean.
 _BEFORE_NOUN = _AUXILIARY | frozenset(
-    """the a an which whose many much all some most my our your of in on at by for from to with about
-    between""".split()
+    """the a an which whose many much all some most my our your of in on at by for from to with
+    about between""".split()
 )
 # After one of these a single word may be the whole subject: "what is entropy", "about Mars".
 _BEFORE_SUBJECT = frozenset(
@@ -34,8 +34,8 @@ _BEFORE_SUBJECT = frozenset(
 )
 # Words that carry meaning and yet name no subject.
 _GENERIC = frozenset(
-    """answer bigger continue describe detail details elaborate example examples explain first give go
-    going happen happened happening happens kind last list long longer mean means more name next
+    """answer bigger continue describe detail details elaborate example examples explain first give
+    go going happen happened happening happens kind last list long longer mean means more name next
     number ok okay old one ones others part point please purpose question really reason reasons
     result right said say says second show smaller sort still summarise summarize tell thanks then
     thing things third true two three four five way well word words year years yes""".split()
@@ -46,15 +46,16 @@ _OPENER = re.compile(
 _ALWAYS = re.compile(
     r"\W*(?:what about|how about|what if not|how so|how come|why not|tell me more|go on)\b"
     r"|.*\b(?:else|the latter|the former(?=\s*(?:\W*$|is|was|do|does|did)))\b"
-    r"|.*\bwhich (?:one|ones|of (?:them|these|those))\b|.*\b(?:that|this|other|\w+(?:st|nd|rd|th)) ones?\W*$",
+    r"|.*\bwhich (?:one|ones|of (?:them|these|those))\b"
+    r"|.*\b(?:that|this|other|\w+(?:st|nd|rd|th)) ones?\W*$",
     re.IGNORECASE | re.DOTALL,
 )
 # "It" that stands for nothing: "is it true that", "what is it that", "does it rain".
 _EMPTY_IT = re.compile(
-    r"\bit (?:that|who|which|rains?|snows?|takes? .*\bto)\b|\b(?:is|was|be) it \w+ (?:that|to|for)\b",
+    r"\bit (?:that|who|which|rains?|snows?|takes? .*\bto)\b"
+    r"|\b(?:is|was|be) it \w+ (?:that|to|for|from)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_NAME = re.compile(r"\b[A-Z][\w’'-]+(?:\s+(?:of|de|von|van|the)?\s*[A-Z][\w’'-]+)*")
 # So few words after "that" at the start of a clause hardly say what it is.
 _BARE = 2
 _NAMES = 3
@@ -68,25 +69,44 @@ def turns_of(history: Iterable[Any]) -> tuple[Turn, ...]:
     """
     turns: list[Turn] = []
     asked: str | None = None
+    # Callers without type checks hand over anything; a string would be read letter by letter.
+    if isinstance(history, str | bytes | Mapping) or not hasattr(history, "__iter__"):
+        raise _wrong_history(history)
     for item in history:
         if isinstance(item, Turn):
             turns.append(item)
         elif isinstance(item, Answer):
             turns.append(Turn(item.question, item.text))
-        elif isinstance(item, dict) and {"role", "content"} <= item.keys():
+        elif isinstance(item, Mapping) and {"role", "content"} <= item.keys():
             if item["role"] == "user":
-                asked = str(item["content"])
+                asked = _text_of(item["content"])
             elif item["role"] == "assistant" and asked is not None:
-                turns.append(Turn(asked, str(item["content"])))
+                turns.append(Turn(asked, _text_of(item["content"])))
                 asked = None
         elif isinstance(item, tuple | list) and len(item) == 2:
-            turns.append(Turn(str(item[0]), str(item[1])))
+            turns.append(Turn(_text_of(item[0]), _text_of(item[1])))
         else:
-            raise UsageError(
-                "A history is a sequence of Turn(question, answer), of earlier answers, of "
-                f"(question, answer) pairs or of role and content messages; got {item!r:.80}."
-            )
+            raise _wrong_history(item)
     return tuple(turns)
+
+
+def _wrong_history(item: object) -> UsageError:
+    return UsageError(
+        "A history is a sequence of Turn(question, answer), of earlier answers, of "
+        "(question, answer) pairs or of role and content messages; got "
+        f"{type(item).__name__}: {item!r:.80}."
+    )
+
+
+def _text_of(content: object) -> str:
+    """Return the text of a message, which may come in parts; what is no text is left out."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Mapping):
+        return _text_of(content.get("text"))
+    if isinstance(content, list | tuple):
+        return " ".join(filter(None, map(_text_of, content)))
+    return ""
 
 
 def stand_alone(question: str, turns: Sequence[Turn]) -> str:
@@ -127,7 +147,8 @@ def _points_back(question: str, found: Sequence[str], folded: Sequence[str]) -> 
     for place, word in enumerate(folded):
         before = folded[place - 1] if place else ""
         if word in _PERSONAL and not (word == "it" and is_empty):
-            if not has_antecedent or place == len(folded) - 1:
+            is_last = place == len(folded) - 1 and not word.endswith(("self", "selves"))
+            if is_last or not has_antecedent:
                 return True
         elif word in _DEMONSTRATIVE and (before in _AUXILIARY or not place):
             if sum(map(_tells, found[place + 1 :])) <= _BARE:
@@ -148,7 +169,16 @@ def _subject(turns: Sequence[Turn]) -> str:
     own = next((t.question for t in reversed(turns) if not leans_on_history(t.question)), "")
     question = own or turns[0].question
     known = fold(question)
-    new = [n for n in _NAME.findall(turns[-1].answer) if fold(n) not in known]
-    # The first word of a sentence is capitalised whatever it is.
-    likely = [n for n in dict.fromkeys(new) if content_words(n)][:_NAMES]
-    return " ".join([question.strip(), *likely])
+    new = [name for name in _names(turns[-1].answer) if fold(name) not in known]
+    return " ".join([question.strip(), *list(dict.fromkeys(new))[:_NAMES]])
+
+
+def _names(text: str) -> list[str]:
+    """Return the runs of capitalised words in a text that are more than a sentence's start."""
+    runs: list[list[str]] = [[]]
+    for word in words(text):
+        if word[0].isupper() and content_words(word):
+            runs[-1].append(word)
+        elif runs[-1]:
+            runs.append([])
+    return [" ".join(run) for run in runs if run]

@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.chunking import Chunk, Span, page_at
+from rag.chunking import Chunk, page_at
 from rag.database import Connection, Database, Row
 from rag.errors import UnknownDocument
 from rag.schema import Document, LoadedText, Passage
+from rag.sentences import Span
 
 # SQLite takes at most 32,766 variables in one statement.
 _VARIABLES = 30_000

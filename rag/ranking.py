@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _K1, _B = 1.2, 0.75
+_MORE_PASSAGES = 20
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,20 @@ def scale_of(scores: Sequence[float], *, prior: Scale, weight: int) -> Scale:
 
 
 def inverse_frequencies(counts: Mapping[str, int], total: int) -> dict[str, float]:
-    """Return the weight of each term from the number of passages that have it."""
-    return {t: math.log(1 + (total - n + 0.5) / (n + 0.5)) for t, n in counts.items()}
+    """Return the weight of each term from the number of passages that have it.
+
+    The library counts as if it held twenty more passages without any of the terms: in a
+    library of one passage, a word that it lacks must not outweigh all that it has.
+    """
+    size = total + _MORE_PASSAGES
+    return {t: math.log(1 + (size - n + 0.5) / (n + 0.5)) for t, n in counts.items()}
 
 
 def bm25(weights: Mapping[str, float], terms: Sequence[str], mean_length: float) -> float:
     """Return the BM25 score of a text's terms for the weighted terms of a question."""
     frequency = Counter(term for term in terms if term in weights)
     length = _K1 * (1 - _B + _B * len(terms) / mean_length) if mean_length else _K1
-    return sum(
-        weights[term] * n * (_K1 + 1) / (n + length) for term, n in frequency.items()
-    )
+    return sum(weights[term] * n * (_K1 + 1) / (n + length) for term, n in frequency.items())
 
 
 def coverage(weights: Mapping[str, float], terms: Sequence[str]) -> float:

@@ -97,9 +97,7 @@ class Retriever:
         self._embedder = embedder
         self._vectors = _VectorCache(library)
 
-    def search(
-        self, question: str, *, k: int, documents: Sequence[str] | None = None
-    ) -> list[Hit]:
+    def search(self, question: str, *, k: int, documents: Sequence[str] | None = None) -> list[Hit]:
         """Return the best `k` passages for a question, best first."""
         query = self._query(question, documents)
         return [_hit(candidate) for candidate in self._rank(query)[:k]]
@@ -115,9 +113,7 @@ class Retriever:
             return Found((), (), None)
         scored = self._sentences(query, best)
         evidence = tuple(item.evidence for item in scored[:sentences])
-        return Found(
-            tuple(map(_hit, best)), evidence, _signals(query, ranked, scored, evidence)
-        )
+        return Found(tuple(map(_hit, best)), evidence, _signals(query, ranked, scored, evidence))
 
     def _query(self, question: str, documents: Sequence[str] | None) -> _Query:
         found = set(terms(question))

@@ -285,9 +285,7 @@ class ChatModel(Protocol):
     def host(self) -> str | None:
         """Return the host that is sent text, None if it stays on this machine."""
 
-    def warm(
-        self, messages: Sequence[Message], progress: ProgressCallback | None = None
-    ) -> None:
+    def warm(self, messages: Sequence[Message], progress: ProgressCallback | None = None) -> None:
         """Get ready to answer prompts that begin with these messages.
 
         Raises:

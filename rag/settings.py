@@ -48,9 +48,7 @@ class Settings(BaseSettings):
         description="model that answers: embedded, none (quotes only), openai/NAME, NAME "
         "(with FOOTNOTE_LLM_URL), PATH.gguf, or hf:OWNER/REPO/FILE.gguf",
     )
-    llm_url: str | None = Field(
-        None, description="base URL of an OpenAI-compatible server"
-    )
+    llm_url: str | None = Field(None, description="base URL of an OpenAI-compatible server")
     llm_key: SecretStr | None = Field(None, description="key for that server")
     embedding: str = Field(
         "embedded",
@@ -75,21 +73,15 @@ class Settings(BaseSettings):
     )
     evidence: int = Field(5, ge=1, le=20, description="sentences shown to the model")
     strictness: float = Field(
-        0.4, ge=0.0, le=1.0, description="confidence below which an answer is refused"
+        0.35, ge=0.0, le=1.0, description="confidence below which an answer is refused"
     )
-    answer_tokens: int = Field(
-        160, ge=16, le=2048, description="longest answer, in tokens"
-    )
+    answer_tokens: int = Field(160, ge=16, le=2048, description="longest answer, in tokens")
     question_characters: int = Field(
         4000, ge=100, le=100_000, description="longest question, in characters"
     )
-    file_megabytes: int = Field(
-        50, ge=1, le=1000, description="largest file that is read"
-    )
+    file_megabytes: int = Field(50, ge=1, le=1000, description="largest file that is read")
     parse_seconds: int = Field(60, ge=5, le=3600, description="time to read one file")
-    model_seconds: int = Field(
-        90, ge=5, le=3600, description="time for one answer of a model"
-    )
+    model_seconds: int = Field(90, ge=5, le=3600, description="time for one answer of a model")
     threads: int = Field(
         0,
         ge=0,
@@ -149,9 +141,7 @@ class _OwnLines(DotEnvSettingsSource):
     def __call__(self) -> dict[str, Any]:
         fields = self.settings_cls.model_fields
         aliases = {str(field.validation_alias) for field in fields.values()}
-        return {
-            k: v for k, v in super().__call__().items() if k in fields or k in aliases
-        }
+        return {k: v for k, v in super().__call__().items() if k in fields or k in aliases}
 
 
 def _refuse_unknown_variables() -> None:
@@ -181,12 +171,8 @@ def _explain(error: ValidationError) -> str:
         name = str(problem["loc"][0]) if problem["loc"] else "settings"
         if problem["type"] == "extra_forbidden":
             known = ", ".join(sorted(Settings.model_fields))
-            lines.append(
-                f"Unknown setting {name!r}. Remove it, or take one of: {known}."
-            )
+            lines.append(f"Unknown setting {name!r}. Remove it, or take one of: {known}.")
         else:
             variable = name if name.isupper() else PREFIX + name.upper()
-            lines.append(
-                f"Setting {variable}: {problem['msg']}. Correct it and start again."
-            )
+            lines.append(f"Setting {variable}: {problem['msg']}. Correct it and start again.")
     return "\n".join(lines)

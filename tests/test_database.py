@@ -110,6 +110,7 @@ def test_writers_of_one_process_queue(tmp_path: Path) -> None:
     database.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_threads_that_ended_hold_no_files(tmp_path: Path) -> None:
     """However many threads have asked, few files stay open."""
     database = Database(tmp_path, read_only=False)
@@ -309,6 +310,3 @@ def test_home_that_may_only_be_read(tmp_path: Path) -> None:
     assert "write access" in result.stdout
     assert [p.name for p in home.iterdir()] == [FILE_NAME]
 
-
-if sys.platform != "linux":
-    del test_threads_that_ended_hold_no_files
