@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rag import Answer, Assistant, Progress, ProgressCallback, Settings, build_embedder
 
@@ -46,25 +47,42 @@ class Row:
     bar: str
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where things are: a temporary folder, the seeds, the joined models."""
+
+    folder: Path
+    seeds: Path
+    models: Path
+
+    @property
+    def home(self) -> Path:
+        """Return the home that holds the seeds."""
+        return self.folder / "home"
+
+    def settings(self, **changes: Any) -> Settings:
+        """Return settings for that home, quoting only unless told otherwise."""
+        return Settings(**{"home": self.home, "models": self.models, "llm": "none", **changes})
+
+
 def measure(seeds: Path, models: Path, progress: ProgressCallback | None = None) -> list[Row]:
-    """Measure everything that needs no network; about three minutes on two cores."""
-    steps: tuple[tuple[str, Callable[[Path, Path, Path], Iterable[Row]]], ...] = (
-        ("Commands", _measure_commands),
-        ("Adding", _measure_adding),
-        ("Quoting", _measure_quoting),
-        ("Answering", _measure_answering),
+    """Measure everything that needs no network; about four minutes on two cores."""
+    steps: tuple[tuple[str, Callable[[Place], Iterable[Row]]], ...] = (
+        ("commands", _measure_commands),
+        ("adding", _measure_adding),
+        ("quoting", _measure_quoting),
+        ("answering", _measure_answering),
+        ("the page", _measure_page),
     )
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="footnote-speed-") as folder:
-        home = Path(folder) / "home"
-        with Assistant(Settings(home=home, models=models, llm="none")) as assistant:
+        place = Place(Path(folder), seeds.resolve(), models)
+        with Assistant(place.settings()) as assistant:
             assistant.add(seeds)
         for number, (task, step) in enumerate(steps):
             if progress:
-                progress(Progress(f"Measuring: {task}", number, len(steps), "steps"))
-            rows.extend(step(home, seeds, models))
-        if progress:
-            progress(Progress("Measured", len(steps), len(steps), "steps"))
+                progress(Progress(f"Measuring {task}", number, len(steps), "steps"))
+            rows.extend(step(place))
     return rows
 
 
@@ -74,12 +92,12 @@ def table(rows: Iterable[Row]) -> str:
     return "\n".join(["| what | measured | bar |", "| --- | --- | --- |", *lines])
 
 
-def _measure_commands(home: Path, seeds: Path, models: Path) -> Iterator[Row]:
+def _measure_commands(place: Place) -> Iterator[Row]:
     code = "import time; t = time.perf_counter(); import rag; print(time.perf_counter() - t)"
     imports = [float(_run([sys.executable, "-c", code]).stdout) for _ in range(_REPEATS)]
     bare = _seconds([sys.executable, "-c", "pass"])
     yield Row("`import rag`", f"{statistics.median(imports):.2f} s", "0.5 s")
-    search = [sys.executable, "-m", "ui.cli", "--home", str(home), "search", QUESTIONS[0]]
+    search = [sys.executable, "-m", "ui.cli", "--home", str(place.home), "search", QUESTIONS[0]]
     yield Row(
         "`footnote search` on the seeds, fresh process",
         f"{_seconds(search):.2f} s (bare interpreter {bare:.2f} s)",
@@ -87,10 +105,10 @@ def _measure_commands(home: Path, seeds: Path, models: Path) -> Iterator[Row]:
     )
 
 
-def _measure_adding(home: Path, seeds: Path, models: Path) -> Iterator[Row]:
-    folder = home.parent / "texts"
-    write_texts(seeds, folder)
-    settings = Settings(home=home.parent / "adding", models=models, llm="none")
+def _measure_adding(place: Place) -> Iterator[Row]:
+    folder = place.folder / "texts"
+    write_texts(place.seeds, folder)
+    settings = place.settings(home=place.folder / "adding")
     with Assistant(settings) as assistant:
         started = time.perf_counter()
         assistant.add(folder)
@@ -121,22 +139,22 @@ def write_texts(seeds: Path, folder: Path) -> None:
         for line in path.read_text(encoding="utf-8").splitlines()
         if len(line) > 200
     ]
-    chance = random.Random(0)  # noqa: S311  # nothing secret is drawn
+    chance = random.Random(0)
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(_DOCUMENTS):
         text = "\n\n".join(chance.choices(paragraphs, k=_PARAGRAPHS))
         (folder / f"{number:03d}.txt").write_text(text, encoding="utf-8")
 
 
-def _measure_quoting(home: Path, seeds: Path, models: Path) -> Iterator[Row]:
-    with Assistant(Settings(home=home, models=models, llm="none")) as assistant:
+def _measure_quoting(place: Place) -> Iterator[Row]:
+    with Assistant(place.settings()) as assistant:
         assistant.warm()
         answers = [assistant.ask(question) for question in QUESTIONS * 3]
     yield Row("a question, `FOOTNOTE_LLM=none`", _median_total(answers), "0.3 s")
 
 
-def _measure_answering(home: Path, seeds: Path, models: Path) -> Iterator[Row]:
-    with Assistant(Settings(home=home, models=models)) as assistant:
+def _measure_answering(place: Place) -> Iterator[Row]:
+    with Assistant(place.settings(llm="embedded")) as assistant:
         started = time.perf_counter()
         assistant.warm()
         loaded = time.perf_counter() - started
@@ -148,7 +166,6 @@ def _measure_answering(home: Path, seeds: Path, models: Path) -> Iterator[Row]:
                     shown.append(time.perf_counter() - started)
                 if event.answer:
                     answers.append(event.answer)
-        memory = _memory_megabytes()
     yield Row("loading the language model, prompt prefix included", f"{loaded:.1f} s", "12 s")
     yield Row("a question on the seeds, embedded model warm", _median_total(answers), "6 s")
     yield Row("... its cited passages shown after", f"{statistics.median(shown):.2f} s", "0.5 s")
@@ -158,29 +175,23 @@ def _measure_answering(home: Path, seeds: Path, models: Path) -> Iterator[Row]:
         for stage in stages
     )
     yield Row("... median seconds by stage", ", ".join(medians), "")
-    yield Row("memory of the assistant and its model server", f"{memory:.0f} MB", "2500 MB")
+
+
+def _measure_page(place: Place) -> Iterator[Row]:
+    # Playwright is a tool of development: all else is measured without it.
+    from eval.page import measure_page
+
+    figures = measure_page(place.home, place.models, QUESTIONS[:5])
+    yield Row("warm start of `footnote chat` to a page that loads", f"{figures.loads:.1f} s", "10 s")
+    yield Row("... first words of the first answer after that", f"{figures.first_words:.1f} s", "12 s")
+    yield Row("... click on Send to the whole answer, median", f"{figures.answer:.1f} s", "6 s")
+    yield Row("memory of all processes, page open, model loaded", f"{figures.memory:.0f} MB", "2500 MB")
 
 
 def _median_total(answers: Iterable[Answer]) -> str:
     totals = sorted(answer.timings["total"] for answer in answers)
     high = totals[min(len(totals) - 1, int(len(totals) * 0.95))]
     return f"{statistics.median(totals):.2f} s (p95 {high:.2f} s)"
-
-
-def _memory_megabytes() -> float:
-    """Return the proportional memory (PSS) of this process and all its children, in MB."""
-    pids, todo = [], [os.getpid()]
-    while todo:
-        pid = todo.pop()
-        pids.append(pid)
-        for children in Path(f"/proc/{pid}/task").glob("*/children"):
-            todo.extend(int(child) for child in children.read_text().split())
-    return sum(map(_pss_kilobytes, pids)) / 1000
-
-
-def _pss_kilobytes(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 def _seconds(command: list[str]) -> float:
@@ -193,7 +204,7 @@ def _seconds(command: list[str]) -> float:
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603  # our own commands
+    return subprocess.run(
         command,
         capture_output=True,
         text=True,

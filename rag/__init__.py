@@ -48,8 +48,11 @@ from rag.schema import (
     Progress,
     ProgressCallback,
     Sentence,
+    Stage,
+    Status,
     Turn,
     Usage,
+    Verdict,
 )
 from rag.settings import Settings
 
@@ -86,11 +89,14 @@ __all__ = [
     "SchemaMismatch",
     "Sentence",
     "Settings",
+    "Stage",
+    "Status",
     "StoreError",
     "Turn",
     "UnknownDocument",
     "Usage",
     "UsageError",
+    "Verdict",
     "build_embedder",
     "doctor",
 ]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from rag.chunking import Span, split_sentences
+from rag.sentences import Span, split_sentences
 from rag.citing import Support, verify, with_markers, without_markers
 from rag.confidence import confidence
 from rag.errors import ModelError
@@ -107,6 +107,8 @@ def answer(
 def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event]:
     """Yield what the model writes, sentence by verified sentence."""
     task = draft.task
+    if not model.ready:
+        yield Event("loading")
     facts = [_with_room(evidence) for evidence in _reading_order(task.found.evidence)]
     reply, done = "", 0
     started = time.monotonic()

@@ -249,6 +249,11 @@ class Assistant:
         if progress:
             progress(Progress("Ready", 1, 1, "steps"))
 
+    def announce(self, url: str) -> None:
+        """Tell others, who find the home taken, where its owner can be reached."""
+        self._own()
+        self._ownership.describe({"url": url})
+
     @property
     def model_name(self) -> str:
         """Return the name of the model that answers."""

@@ -60,6 +60,9 @@ class ChromaCollection:
     def close(self) -> None:
         """Let go of the files or the connection."""
         self._client.close()  # type: ignore[attr-defined]  # on the class, not on its interface
+        # Which leaves the connections to a server open.
+        for session in _sessions_of(self._client):
+            session.close()
 
     def count(self) -> int:
         """Return how many vectors there are."""
@@ -146,10 +149,16 @@ def _connect_server(url: str, settings: ChromaSettings) -> ClientAPI:
         ssl=parts.scheme == "https",
         settings=settings,
     )
-    session = getattr(getattr(client, "_server", None), "_session", None)
-    if isinstance(session, httpx.Client):
+    for session in _sessions_of(client):
         session.timeout = httpx.Timeout(_SERVER_SECONDS)
     return client
+
+
+def _sessions_of(client: ClientAPI) -> list[httpx.Client]:
+    """Return what a client of a server speaks through: itself, and its own admin client."""
+    parts = (client, getattr(client, "_admin_client", None))
+    sessions = (getattr(getattr(part, "_server", None), "_session", None) for part in parts)
+    return [session for session in sessions if isinstance(session, httpx.Client)]
 
 
 def _get(client: ClientAPI, name: str) -> Collection:

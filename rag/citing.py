@@ -54,8 +54,7 @@ def verify(sentence: str, evidence: Sequence[Evidence], *, question: str) -> Sup
     worthwhile = [
         pair
         for pair in pairs
-        if pair.coverage >= single.coverage + _WORTHWHILE
-        or (pair.verdict == "supported" != single.verdict)
+        if pair.coverage >= single.coverage + _WORTHWHILE or pair.verdict == "supported"
     ]
     return max([single, *worthwhile], key=lambda s: (_RANK[s.verdict], s.coverage))
 

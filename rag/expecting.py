@@ -14,41 +14,39 @@ from rag.words import fold, names, numbers, words
 Kind = Literal["number", "money", "time", "person", "place"]
 
 _UNIT = r"(?:\w+\s+){0,2}"
-_PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(pattern))
-    for kind, pattern in (
-        (
-            "money",
-            r"\bhow much (?:money|did|does|do|was|were|is|are|would|will)\b.*\b(?:cost|costs|pay|"
-            r"paid|spend|spent|earn|earned|worth|price|charge|charged|raise|raised|fund|lose|"
-            r"lost|invest\w*|sell|sold|make)\b|\b(?:what|which) (?:was|is|were) the "
-            r"(?:\w+ ){0,2}(?:price|cost|fee|salary|budget)\b",
-        ),
-        (
-            "time",
-            r"^(?:\w+ ){0,2}when\b|\b(?:what|which) (?:\w+ )?(?:year|date|day|month|decade|"
-            r"century|season|time)\b|\bhow long ago\b|\bsince when\b",
-        ),
-        (
-            "number",
-            rf"\bhow (?:many|much|long|old|far|tall|high|deep|wide|large|big|heavy|fast|often)\b|"
-            rf"\b(?:what|which) {_UNIT}(?:percentage|percent|proportion|share|fraction|number|"
-            rf"population|age|amount|score|rate|temperature|speed|distance|height|length|"
-            rf"weight|size)\b",
-        ),
-        (
-            "person",
-            r"^(?:\w+ ){0,2}(?:who|whom|whose)\b|\bwhat (?:is|was|are|were) the names? of\b|"
-            r"\bwhat (?:\w+ )?(?:is|was) \w+(?:'s)? name\b|\b(?:which|what) (?:person|man|woman|"
-            r"author|president|scientist|actor|actress|player|king|queen|leader)\b",
-        ),
-        (
-            "place",
-            r"^(?:\w+ ){0,2}where\b|\b(?:what|which) (?:\w+ )?(?:country|city|town|state|place|"
-            r"continent|island|region|village|street|location)\b",
-        ),
-    )
+_WORDINGS: tuple[tuple[Kind, str], ...] = (
+    (
+        "money",
+        r"\bhow much (?:money|did|does|do|was|were|is|are|would|will)\b.*\b(?:cost|costs|pay|"
+        r"paid|spend|spent|earn|earned|worth|price|charge|charged|raise|raised|fund|lose|"
+        r"lost|invest\w*|sell|sold|make)\b|\b(?:what|which) (?:was|is|were) the "
+        r"(?:\w+ ){0,2}(?:price|cost|fee|salary|budget)\b",
+    ),
+    (
+        "time",
+        r"^(?:\w+ ){0,2}when\b|\b(?:what|which) (?:\w+ )?(?:year|date|day|month|decade|"
+        r"century|season|time)\b|\bhow long ago\b|\bsince when\b",
+    ),
+    (
+        "number",
+        rf"\bhow (?:many|much|long|old|far|tall|high|deep|wide|large|big|heavy|fast|often)\b|"
+        rf"\b(?:what|which) {_UNIT}(?:percentage|percent|proportion|share|fraction|number|"
+        rf"population|age|amount|score|rate|temperature|speed|distance|height|length|"
+        rf"weight|size)\b",
+    ),
+    (
+        "person",
+        r"^(?:\w+ ){0,2}(?:who|whom|whose)\b|\bwhat (?:is|was|are|were) the names? of\b|"
+        r"\bwhat (?:\w+ )?(?:is|was) \w+(?:'s)? name\b|\b(?:which|what) (?:person|man|woman|"
+        r"author|president|scientist|actor|actress|player|king|queen|leader)\b",
+    ),
+    (
+        "place",
+        r"^(?:\w+ ){0,2}where\b|\b(?:what|which) (?:\w+ )?(?:country|city|town|state|place|"
+        r"continent|island|region|village|street|location)\b",
+    ),
 )
+_PATTERNS = tuple((kind, re.compile(wording)) for kind, wording in _WORDINGS)
 _TIME = re.compile(
     r"\b\d{3,4}s?\b|\b(?:january|february|march|april|may|june|july|august|september|october|"
     r"november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday|spring|summer|"

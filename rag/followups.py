@@ -34,7 +34,7 @@ _BEFORE_SUBJECT = frozenset(
 )
 # Words that carry meaning and yet name no subject.
 _GENERIC = frozenset(
-    """answer bigger continue describe detail details elaborate example examples explain first give
+    """answer bigger continue detail details elaborate example examples explain first give
     go going happen happened happening happens kind last list long longer mean means more name next
     number ok okay old one ones others part point please purpose question really reason reasons
     result right said say says second show smaller sort still summarise summarize tell thanks then
@@ -53,7 +53,7 @@ _ALWAYS = re.compile(
 # "It" that stands for nothing: "is it true that", "what is it that", "does it rain".
 _EMPTY_IT = re.compile(
     r"\bit (?:that|who|which|rains?|snows?|takes? .*\bto)\b"
-    r"|\b(?:is|was|be) it \w+ (?:that|to|for|from)\b",
+    r"|\b(?:is|was|be) it (?:from|\w+ (?:that|to|for))\b",
     re.IGNORECASE | re.DOTALL,
 )
 # So few words after "that" at the start of a clause hardly say what it is.

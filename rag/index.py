@@ -191,7 +191,8 @@ class VectorIndex:
             self.open()
         except FootnoteError as error:
             self._not_before = time.monotonic() + _PAUSE_SECONDS
-            if not self._closed.is_set():
+            # At the end of the program it is no news.
+            if threading.main_thread().is_alive() and not self._closed.is_set():
                 _log.warning("%s", error)
 
     @contextlib.contextmanager
@@ -223,7 +224,7 @@ class VectorIndex:
         """Return a collection with all vectors, None if closed meanwhile."""
         place = self._place(generation)
         if isinstance(place, Path):
-            shutil.rmtree(place, ignore_errors=True)
+            _delete(place)
         ids, vectors = self._library.vectors()
         documents = [i.rpartition("-")[0] for i in ids]
         with contextlib.ExitStack() as stack:
@@ -243,7 +244,7 @@ class VectorIndex:
         if self._url is None:
             for other in self._folder.iterdir():
                 if other != self._place(generation):
-                    shutil.rmtree(other, ignore_errors=True)
+                    _delete(other)
         elif self._collection is not None:
             self._collection.drop_others(self._prefix())
 
@@ -296,12 +297,19 @@ class VectorIndex:
         return f"{self._prefix()}{safe[:60]}-g{generation}"
 
 
+def _delete(path: Path) -> None:
+    # What cannot be deleted only takes room.
+    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
 def _chroma() -> _Chroma:
     # Heavy: Chroma takes more than half a second to import, and reading can do without. It
-    # reads the environment then, and may not like what it finds.
+    # reads the environment then, and may not like what it finds, or that Python is ending.
     try:
         from rag import chroma
-    except (ImportError, ValueError) as error:
+    except (ImportError, RuntimeError, ValueError) as error:
         raise IndexUnavailable(
             f"Chroma cannot be loaded ({error}). Search goes on without it; "
             "`footnote doctor` tells more."

@@ -42,8 +42,11 @@ _MIDDLE, _STEEPNESS = 4.0, 0.7
 
 @dataclass(frozen=True)
 class Signals:
-    """What tells whether the documents hold an answer; all None-free and comparable
-    between libraries: cosines (-1..1), shares (0..1) and fused scores (deviations)."""
+    """What tells whether the documents hold an answer.
+
+    Cosines lie in -1..1, coverages (shares of the question's weight) in 0..1; passage and
+    sentence scores count deviations from what passages of this library get by chance.
+    """
 
     best_passage: float
     best_sentence: float
@@ -143,9 +146,9 @@ class Retriever:
         return _fused(query, entries, cosines, dense_scale, self._library.count())
 
     def _by_meaning(self, query: _Query) -> list[tuple[str, float]]:
-        found = self._index and self._index.search(
-            query.vector, limit=CANDIDATES, documents=query.documents
-        )
+        found = None
+        if self._index is not None:
+            found = self._index.search(query.vector, limit=CANDIDATES, documents=query.documents)
         if found is None:
             return self._vectors.search(query.vector, CANDIDATES, query.documents)
         return found

@@ -7,7 +7,7 @@ characters (Unicode code points) into the text of a document, as `text_of` retur
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -285,6 +285,10 @@ class ChatModel(Protocol):
     def host(self) -> str | None:
         """Return the host that is sent text, None if it stays on this machine."""
 
+    @property
+    def ready(self) -> bool:
+        """Tell whether an answer can start at once, with nothing to load first."""
+
     def warm(self, messages: Sequence[Message], progress: ProgressCallback | None = None) -> None:
         """Get ready to answer prompts that begin with these messages.
 
@@ -294,8 +298,8 @@ class ChatModel(Protocol):
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()
-    ) -> Iterator[str | Usage]:
-        """Yield the reply piece by piece, then its `Usage` once, if known.
+    ) -> Generator[str | Usage]:
+        """Yield the reply piece by piece, then its `Usage` once, if known; closing stops it.
 
         Raises:
             ModelUnavailable: refused, timed out, cut off in the middle, overloaded.

@@ -1,18 +1,30 @@
-"""Where the sentences of a paragraph end. Pure.
+"""The paragraphs of a text, and the sentences of a paragraph, as offsets. Pure.
 
-Knows nothing of paragraphs, passages or offsets into a document. Written for English
-first: what an abbreviation is, it knows from a list. Chinese, Japanese, Hindi, Arabic and
-Urdu end a sentence with signs of their own, which mean nothing else. Takes time in
-proportion to the text, whatever the text is.
+Knows nothing of passages, headings or files. Written for English first: what an
+abbreviation is, it knows from a list. Chinese, Japanese, Hindi, Arabic and Urdu end a
+sentence with signs of their own, which mean nothing else. Takes time in proportion to the
+length of the text, whatever stands in it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
+from itertools import pairwise
 
 Span = tuple[int, int]
 
+# Lines this wide may be the wrapped lines of one paragraph; a wider one is a paragraph.
+_WRAP_FROM, _WRAP_TO = 40, 130
+# Where more than this share of the lines below another begin with a small letter, lines
+# are wrapped; elsewhere a line that begins with a capital is a new one.
+_WRAPPED_SHARE = 0.25
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_FOLLOWING_LINE = re.compile(r"(?<=[^\n]\n)[ \t]*+(\S)")
+_VISIBLE = re.compile(r"\S")
+LIST_ITEM = re.compile(r"\s*(?:[-*+•·▪‣◦–—]\s|[>|]|#{1,6}\s|\(?(?:\d{1,3}|[a-z]|[ivx]{1,4})[.)]\s)")
+_LONG_SENTENCE = 600
+_SOFT_CUT = re.compile(r"(?<=[;:,.!?)\]])\s+|\s+[—–]\s|(?<=[，；、：])")
 _CLOSING = "\"'”’»›)\\]*_"
 _END = re.compile(
     # A run of stops is tried once, at its start: a million dots would take hours otherwise.
@@ -52,7 +64,102 @@ _DOTTED = re.compile(r"(?:[^\W\d_]{1,3}\.)+[^\W\d_]{1,3}")
 _ENUMERATION = re.compile(r"\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})")
 
 
-def sentence_spans(block: str) -> Iterator[Span]:
+def split_sentences(text: str) -> list[Span]:
+    """Return the sentences of a text as offsets; a paragraph's end ends a sentence."""
+    spans: list[Span] = []
+    for start, end in paragraph_spans(text):
+        spans.extend(sentences_of(text, start, end, _LONG_SENTENCE))
+    return spans
+
+
+def paragraph_spans(text: str, breaks: Set[int] = frozenset()) -> Iterator[Span]:
+    """Yield stretches without a paragraph's end inside: a blank line, or a hard line end.
+
+    A line that starts at one of the `breaks` stands alone.
+    """
+    wraps = _is_hard_wrapped(text)
+    lines: list[Span] = []
+    for match in _LINE.finditer(text):
+        if not match[0].isspace():
+            lines.append(match.span())
+        elif lines:
+            yield from _unwrapped(text, lines, breaks, wraps=wraps)
+            lines = []
+    if lines:
+        yield from _unwrapped(text, lines, breaks, wraps=wraps)
+
+
+def _is_hard_wrapped(text: str) -> bool:
+    """Tell whether lines are broken at some width: then many begin in the middle of a sentence."""
+    following: list[str] = _FOLLOWING_LINE.findall(text)
+    return sum(c.islower() for c in following) > _WRAPPED_SHARE * len(following)
+
+
+def _unwrapped(
+    text: str, lines: Sequence[Span], breaks: Set[int], *, wraps: bool
+) -> Iterator[Span]:
+    """Yield runs of lines that are one paragraph wrapped at some width."""
+    width = max(_width(text[start:end]) for start, end in lines)
+    run = lines[0][0]
+    for (start, end), (following, after) in pairwise(lines):
+        alone = bool(breaks) and not breaks.isdisjoint(
+            {next_visible(text, start), next_visible(text, following)}
+        )
+        if alone or not _is_wrapped(text[start:end], text[following:after], width, wraps=wraps):
+            yield from _trimmed(text, run, end)
+            run = following
+    yield from _trimmed(text, run, lines[-1][1])
+
+
+def _width(line: str) -> int:
+    """Return the length of a line; 0 where one long word, such as an address, sticks out."""
+    line = line.rstrip()
+    return len(line) if len(line) <= _WRAP_FROM or " " in line.lstrip()[:-_WRAP_FROM] else 0
+
+
+def _is_wrapped(line: str, following: str, width: int, *, wraps: bool) -> bool:
+    """Tell whether a line goes on in the following one: its first word had no room left."""
+    if not _WRAP_FROM <= width <= _WRAP_TO or LIST_ITEM.match(following):
+        return False
+    first_word = following.split(maxsplit=1)[0]
+    is_full = len(line.rstrip()) + 1 + len(first_word) > 0.9 * width
+    return is_full and (wraps or first_word[0].islower())
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
+    piece = text[start:end]
+    stripped = piece.strip()
+    if stripped:
+        offset = start + len(piece) - len(piece.lstrip())
+        yield offset, offset + len(stripped)
+
+
+def sentences_of(text: str, start: int, end: int, limit: int) -> Iterator[Span]:
+    """Yield the sentences of a paragraph; one of more than `limit` characters is cut."""
+    for sentence_start, sentence_end in _sentence_spans(text[start:end]):
+        for piece in _trimmed(text, start + sentence_start, start + sentence_end):
+            yield from _cut(text, *piece, limit=min(limit, _LONG_SENTENCE))
+
+
+def _cut(text: str, start: int, end: int, *, limit: int) -> Iterator[Span]:
+    """Yield parts of at most `limit` characters, cut after a clause, a word, or anywhere."""
+    while end - start > limit:
+        window = text[start : start + limit + 1]
+        clauses = [m.start() for m in _SOFT_CUT.finditer(window, limit // 3)]
+        space = max(window.rfind(" "), window.rfind("\n"))
+        at = clauses[-1] if clauses else space if space > limit // 3 else limit
+        yield from _trimmed(text, start, start + at)
+        start = next_visible(text, start + at)
+    yield from _trimmed(text, start, end)
+
+
+def next_visible(text: str, start: int) -> int:
+    """Return the offset of the first character, from `start`, that is no white space."""
+    found = _VISIBLE.search(text, start)
+    return found.start() if found else len(text)
+
+
+def _sentence_spans(block: str) -> Iterator[Span]:
     """Yield where each sentence of a paragraph starts and ends; white space may lie between."""
     start = 0
     for match in _END.finditer(block):
@@ -72,7 +179,7 @@ def _ends_sentence(block: str, start: int, match: re.Match[str]) -> bool:
     if not after:
         return True
     if match["next"]:  # no space after the stop: "the end.The next"
-        return before[-3:].islower() and len(before) > 2 and _starts(after)
+        return len(before) > 2 and before[1:].islower() and _starts(after)
     continues = after[0].islower() and not any(c.isupper() for c in after[1:])
     if match["stop"] == ".":
         return _full_stop_ends(
@@ -97,7 +204,7 @@ def _full_stop_ends(before: str, after: str, *, opens: bool, continues: bool, cl
         return folded in ("st", "ft", "mt") and _starts(after)
     if folded in _LEADING:
         return not _is_led_to(folded, after, continues=continues)
-    if len(before) == 1 and before.islower() and after[0].isdigit():  # "c. 1500", "p. 3"
+    if len(before) == 1 and before.islower() and (continues or after[0].isdigit()):  # "c. 1500"
         return False
     is_initials = (len(before) == 1 and before.isupper()) or _DOTTED.fullmatch(before)
     if is_initials or folded in _SHORT_FORMS:

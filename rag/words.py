@@ -287,11 +287,10 @@ def names(text: str) -> set[str]:
 def negations(text: str) -> int:
     """Return how many words of a text deny something."""
     found = [_lower(word) for word in words(text)]
-    following = [*found[1:], ""]
     return sum(
         word.endswith("n't")
         or (word in NEGATIONS and not (word in ("no", "not") and _is_no_denial(after)))
-        for word, after in zip(found, following, strict=True)
+        for word, after in zip(found, [*found[1:], ""], strict=False)
     )
 
 

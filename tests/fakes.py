@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ class ScriptedModel:
 
     name = "scripted"
     host = None
+    ready = True
 
     def __init__(self, *replies: str | ModelError) -> None:
         self.replies = list(replies)
@@ -50,7 +51,7 @@ class ScriptedModel:
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()
-    ) -> Iterator[str | Usage]:
+    ) -> Generator[str | Usage]:
         self.prompts.append(tuple(messages))
         reply = self.replies.pop(0)
         if isinstance(reply, ModelError):

@@ -120,7 +120,7 @@ def test_question_of_ten_thousand_words(library: Library) -> None:
     words = [f"word{n}" for n in range(10_000)] + ["engineer"]
     assert ids_with(library, "engineer")
     assert library.search_words(words, limit=5)
-    assert library.passages_with(words)["engineer"] == 1
+    assert library.passages_with([*words, "engin"])["engin"] == 1
 
 
 def test_new_version_takes_the_place_of_the_old(library: Library) -> None:

@@ -6,7 +6,7 @@ Knows nothing of prompts. Heavy packages are imported when a model is built or f
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -145,13 +145,18 @@ class LocalChat:
         self._lock = threading.Lock()
         self._speaker: tuple[Address, OpenAICompatibleChat] | None = None
 
+    @property
+    def ready(self) -> bool:
+        """Tell whether the server runs."""
+        return self._server.process_id is not None
+
     def warm(self, messages: Sequence[Message], progress: ProgressCallback | None = None) -> None:
         """Start the server and have it read these messages, or remember them."""
         self._prefixes.warm(messages, progress)
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()
-    ) -> Iterator[str | Usage]:
+    ) -> Generator[str | Usage]:
         """Yield the reply piece by piece, then its `Usage`.
 
         Raises:

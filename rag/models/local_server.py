@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from rag.errors import ModelError, ModelRejected, ModelUnavailable
+from rag.models.openmp import loader_environment
 from rag.schema import Progress, ProgressCallback
 
 # As a file, not with -m: neither our package nor the working folder is then on its path.
@@ -142,7 +143,11 @@ class LocalServer:
             "threads": self._threads,
             "states": str(self.states),
         }
-        child = self._child = _Child(self._command, json.dumps(parameters).encode() + b"\n")
+        child = self._child = _Child(
+            self._command,
+            json.dumps(parameters).encode() + b"\n",
+            loader_environment(self.states.parent / "lib"),
+        )
         answer = child.first_line(self._start_seconds)
         try:
             return Address(str(json.loads(answer or b"")["url"]), key, weights)
@@ -154,11 +159,14 @@ class LocalServer:
 class _Child:
     """A process that ends with ours."""
 
-    def __init__(self, command: Sequence[str], first_input: bytes) -> None:
+    def __init__(
+        self, command: Sequence[str], first_input: bytes, environment: Mapping[str, str]
+    ) -> None:
         self.process: subprocess.Popen[bytes] | None = None
         self.refusal: OSError | None = None
         self.last_words = ""
         self._command, self._input = command, first_input
+        self._environment = environment
         self._answer = b""
         self._answered, self._ended = threading.Event(), threading.Event()
         # The kernel kills the child when the *thread* that made it ends, so it gets one of
@@ -182,6 +190,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
+            env=self._environment,
             start_new_session=True,  # Ctrl-C is for us: we end it when we are done
         ) as process:
             self.process = process

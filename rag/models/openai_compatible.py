@@ -9,7 +9,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -263,12 +263,14 @@ class OpenAICompatibleChat:
         """Return the host that is sent text; one on this machine may pass it on."""
         return self._endpoint.host
 
+    ready = True
+
     def warm(self, messages: Sequence[Message], progress: ProgressCallback | None = None) -> None:
         """Do nothing: a server of others is ready or not, and is not sent what nobody asked."""
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()
-    ) -> Iterator[str | Usage]:
+    ) -> Generator[str | Usage]:
         """Yield the reply piece by piece, then its `Usage` once, if known.
 
         Raises:
@@ -305,7 +307,7 @@ class OpenAICompatibleChat:
                     raise
                 self._refused |= {refused}
 
-    def _pieces(self, reply: Any, max_tokens: int, deadline: Deadline) -> Iterator[str | Usage]:
+    def _pieces(self, reply: Any, max_tokens: int, deadline: Deadline) -> Generator[str | Usage]:
         finished, usage, room = False, None, CHARACTERS_PER_TOKEN * (max_tokens + 1)
         for chunk in reply:
             text, reason, counted = self._read(chunk)
