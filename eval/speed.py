@@ -182,10 +182,16 @@ def _measure_page(place: Place) -> Iterator[Row]:
     from eval.page import measure_page
 
     figures = measure_page(place.home, place.models, QUESTIONS[:5])
-    yield Row("warm start of `footnote chat` to a page that loads", f"{figures.loads:.1f} s", "10 s")
-    yield Row("... first words of the first answer after that", f"{figures.first_words:.1f} s", "12 s")
+    yield Row(
+        "warm start of `footnote chat` to a page that loads", f"{figures.loads:.1f} s", "10 s"
+    )
+    yield Row(
+        "... first words of the first answer after that", f"{figures.first_words:.1f} s", "12 s"
+    )
     yield Row("... click on Send to the whole answer, median", f"{figures.answer:.1f} s", "6 s")
-    yield Row("memory of all processes, page open, model loaded", f"{figures.memory:.0f} MB", "2500 MB")
+    yield Row(
+        "memory of all processes, page open, model loaded", f"{figures.memory:.0f} MB", "2500 MB"
+    )
 
 
 def _median_total(answers: Iterable[Answer]) -> str:

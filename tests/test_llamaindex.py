@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.llms import MockLLM
 from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.response_synthesizers import ResponseMode, get_response_synthesizer
 from llama_index.core.schema import TextNode
@@ -74,7 +75,9 @@ def test_retriever_serves_an_engine_of_llamaindex(assistant: Assistant) -> None:
     """LlamaIndex's own query engine runs on the retriever."""
     engine = RetrieverQueryEngine(
         retriever=assistant.as_retriever(k=1),
-        response_synthesizer=get_response_synthesizer(response_mode=ResponseMode.NO_TEXT),
+        response_synthesizer=get_response_synthesizer(
+            llm=MockLLM(), response_mode=ResponseMode.NO_TEXT
+        ),
     )
     response = engine.query(QUESTION)
     assert "Clara Holt" in response.source_nodes[0].node.get_content()

@@ -363,3 +363,7 @@ _OWN: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Runner]] =
     "reembed": ("embed all passages anew with the set model", _no_arguments, _reembed),
     "doctor": ("check the installation and say what to do", _json_argument, _doctor),
 }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
