@@ -26,12 +26,14 @@ _PATIENCE = 180_000  # milliseconds
 
 @dataclass(frozen=True)
 class Figures:
-    """Seconds from the command to a page that loads, from there to the first words of the
-    first answer, and of a whole answer (median); memory in MB of all processes of ours."""
+    """What a browser saw; times in seconds, memory (of all our processes) in MB."""
 
     loads: float
+    """From the command to a page that loads."""
     first_words: float
+    """From there to the first words of the first answer."""
     answer: float
+    """From Enter to a whole answer, median."""
     memory: float
 
 

@@ -18,7 +18,7 @@ from tests.fakes import ScriptedModel, WordEmbedder
 ROOT = Path(__file__).parent.parent
 
 BRIDGE = (
-    "The Anders Bridge opened on 4 May 1931. It was designed by Clara Holt, an engineer.\n\n"
+    "Clara Holt, an engineer, designed the Anders Bridge. It opened on 4 May 1931.\n\n"
     "Its longest span measures 312 metres. Trains crossed it until 1968.\n"
 )
 HARBOUR = (
