@@ -30,12 +30,22 @@ _BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
 _FRONT_MATTER = re.compile(r"---[ \t]*\n((?:.*\n){0,300}?)(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 _YAML_START = re.compile(r"(?:#.*\n|[ \t]*\n)*[\w-]+[ \t]*:(?:\s|$)")
+# A first line of so many characters may be a title.
+_TITLE_FROM, _TITLE_TO = 8, 120
 _YAML_TITLE = re.compile(r"^title[ \t]*:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
 
 
 def parse_plain(data: bytes, stem: str) -> tuple[str, Layout]:
     """Return the title and layout of a plain text."""
-    return stem, lay_out([Piece(decode(data))])
+    layout = lay_out([Piece(decode(data))])
+    return _title_line(layout.text) or stem, layout
+
+
+def _title_line(text: str) -> str | None:
+    """Return the first line if it reads like a title: short, alone, and no sentence."""
+    first, _, rest = text.partition("\n")
+    alone = rest.startswith("\n") and _TITLE_FROM <= len(first) <= _TITLE_TO
+    return first if alone and first[0].isalnum() and first[-1] not in ".,;:" else None
 
 
 def parse_markdown(data: bytes, stem: str) -> tuple[str, Layout]:

@@ -78,9 +78,7 @@ TEXT = st.lists(SENTENCE, min_size=1, max_size=8).map(lambda s: ".\n\n".join(s) 
 ANY = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 
 
-@settings(
-    max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     texts=st.lists(TEXT, min_size=1, max_size=3),
     question=SENTENCE | ANY,

@@ -171,7 +171,9 @@ def test_read_only_without_a_library_names_the_fix(tmp_path: Path, content: byte
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-@pytest.mark.parametrize("garbage", [b"This is no database. " * 400, b"\0" * 8192, b"SQLite format"])
+@pytest.mark.parametrize(
+    "garbage", [b"This is no database. " * 400, b"\0" * 8192, b"SQLite format"]
+)
 def test_garbage_is_a_store_error(tmp_path: Path, garbage: bytes, read_only: bool) -> None:
     """A library file that is none is reported with what to do, and left as it is."""
     (tmp_path / FILE_NAME).write_bytes(garbage)
@@ -309,4 +311,3 @@ def test_home_that_may_only_be_read(tmp_path: Path) -> None:
     assert "False refused" in result.stdout
     assert "write access" in result.stdout
     assert [p.name for p in home.iterdir()] == [FILE_NAME]
-

@@ -76,7 +76,7 @@ def test_retriever_serves_an_engine_of_llamaindex(assistant: Assistant) -> None:
     engine = RetrieverQueryEngine(
         retriever=assistant.as_retriever(k=1),
         response_synthesizer=get_response_synthesizer(
-            llm=MockLLM(), response_mode=ResponseMode.NO_TEXT
+            llm=MockLLM(), response_mode=ResponseMode.COMPACT
         ),
     )
     response = engine.query(QUESTION)

@@ -356,3 +356,18 @@ def test_every_type_has_a_parser() -> None:
     assert {mime: read(data, mime).text != "" for mime, data in samples.items()} == dict.fromkeys(
         set(SUFFIXES.values()), True
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("Relations in 2025: An Outlook\n\nThe two sides met.", "Relations in 2025: An Outlook"),
+        ("The two sides met in Geneva.\n\nThey agreed.", "notes"),
+        ("It was the best of times, it was\nthe worst of times.", "notes"),
+        ("Only a line that ends without a stop", "notes"),
+    ],
+)
+def test_a_text_is_named_by_a_title_above_it(text: str, title: str) -> None:
+    """A short first line that stands alone is the title; otherwise the file's name is."""
+    found, _ = parse(text.encode(), mime="text/plain", stem="notes")
+    assert found == title

@@ -42,7 +42,7 @@ def test_the_examples_would_pass_our_own_verification():
         if reply.content == NOT_FOUND:
             continue
         facts, _, question = task.content.partition("\n\nQuestion: ")
-        evidence = evidence_of(*(line.partition(". ")[2] for line in facts.split("\n")[1:]))
+        evidence = evidence_of(" ".join(line.partition(". ")[2] for line in facts.split("\n")[1:]))
         for sentence in reply.content.split(". "):
             verdict = verify(sentence, evidence, question=question).verdict
             assert verdict == "supported", sentence

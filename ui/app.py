@@ -24,6 +24,8 @@ from ui.conversation import Exchange, ReadinessReader
 from ui.handlers import Answerer, Handlers, View
 from ui.server import application
 
+# Answers under way at the same time, each in a tab of its own.
+_AT_ONCE = 8
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = (
     "Which areas of cooperation does Russia propose?",
@@ -116,8 +118,9 @@ def _page(
 ) -> gr.Blocks:
     with gr.Blocks(title="Footnote", analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_id="top"):
-            _html(render.header(assistant.model_name, assistant.model_host), "header")
+            _html(render.header(), "header")
             state = _html(render.state(readiness()), "state")
+            _html(render.badge(assistant.model_name, assistant.model_host), "badge")
             new = gr.Button("New conversation", elem_id="new", size="sm")
         with gr.Row(elem_id="columns"):
             with gr.Column(elem_id="talk"):
@@ -140,7 +143,7 @@ def _page(
             new=new,
         )
         _wire(page, parts, buttons, handlers)
-    page.queue(api_open=False, max_size=20, default_concurrency_limit=4)
+    page.queue(api_open=False, max_size=20, default_concurrency_limit=_AT_ONCE)
     return page
 
 
@@ -168,7 +171,6 @@ def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button]:
             placeholder="Ask your documents…",
             lines=1,
             max_lines=8,
-            autofocus=True,
             elem_id="question",
             container=False,
         )
@@ -210,7 +212,7 @@ def _on_ask(
 ) -> Any:
     inputs = [source, parts.conversation]
     return gr.on(
-        triggers, ask, inputs, parts.outputs, concurrency_id="ask", concurrency_limit=4, **quiet
+        triggers, ask, inputs, parts.outputs, concurrency_id="ask", concurrency_limit=_AT_ONCE, **quiet
     )
 
 
@@ -230,7 +232,7 @@ def _updates(view: View) -> tuple[Any, ...]:
         leave if view.past is None else view.past,
         view.now,
         leave if view.past_sources is None else view.past_sources,
-        view.now_sources,
+        leave if view.now_sources is None else view.now_sources,
         leave if view.question is None else view.question,
         gr.update(visible=not view.busy),
         gr.update(visible=view.busy),

@@ -10,9 +10,10 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from rag import Answer, Citation, Event, FootnoteError, Passage, Stage, Turn
@@ -61,7 +62,7 @@ class View:
 
     conversation: tuple[Exchange, ...]
     now: str
-    now_sources: str
+    now_sources: str | None = None
     past: str | None = None
     past_sources: str | None = None
     busy: bool = False
@@ -75,10 +76,10 @@ class _Run:
     stopped: threading.Event = field(default_factory=threading.Event)
     events: queue.SimpleQueue[object] = field(default_factory=queue.SimpleQueue)
 
-    def pump(self, stream: Iterator[Event]) -> None:
+    def pump(self, start: Callable[[], Iterator[Event]]) -> None:
         """Pass events on until the end or a stop; runs in a thread of its own."""
         try:
-            with closing(stream) as events:  # type: ignore[type-var]
+            with closing(start()) as events:  # type: ignore[type-var]
                 for event in events:
                     if self.stopped.is_set():
                         break
@@ -113,14 +114,20 @@ class Handlers:
     ) -> Iterator[View]:
         """Answer a question, view by view; closing the generator stops the model."""
         question = question.strip()
-        if not question:
+        # A second question of the same page, sent before the page could show it is busy.
+        if not question or session in self._runs:
             return
         item = Exchange(len(conversation) + 1, question, waiting=_WAITING["searching"])
-        yield _opening(item, conversation)
         run = self._runs[session] = _Run()
         try:
+            view = _opening(item, conversation)
+            yield view
+            sources = view.now_sources
             for item in self._exchanges(item, _history(conversation), run):
-                yield _view(item, conversation)
+                view = _view(item, conversation)
+                # Sources that stay as they are keep what the reader opened and scrolled to.
+                yield view if view.now_sources != sources else replace(view, now_sources=None)
+                sources = view.now_sources
         finally:
             run.stopped.set()
             if self._runs.get(session) is run:
@@ -159,13 +166,13 @@ class Handlers:
     def _exchanges(
         self, item: Exchange, history: tuple[Turn, ...], run: _Run
     ) -> Iterator[Exchange]:
-        stream = self._assistant.stream(item.question, history=history)
-        threading.Thread(target=run.pump, args=(stream,), name="answer", daemon=True).start()
+        start = partial(self._assistant.stream, item.question, history=history)
+        threading.Thread(target=run.pump, args=(start,), name="answer", daemon=True).start()
         loading = False
         while not item.finished:
             arrived = run.take()
             if run.stopped.is_set():
-                yield replace(item, stopped=True, draft="", waiting=None)
+                yield replace(item, stopped=True, waiting=None)
                 return
             before = item
             for thing in arrived:

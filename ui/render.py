@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from html import escape
+from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from rag import Answer, Citation, Document, Hit, Progress, Sentence
 from ui.conversation import Exchange, Readiness, Source
 
-SENTENCE = "Answers from your own documents, with the exact words they rest on."
+SENTENCE = "Every sentence with the words it rests on."
 
 _MARKER = re.compile(r"\s*\[(\d{1,3})\]")
+_HERE = " (on this machine)"
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _VERDICTS = {
     "partial": ("partly supported", "The cited words support only part of this sentence."),
@@ -24,12 +26,9 @@ _VERDICTS = {
 }
 
 
-def header(model_name: str, model_host: str | None) -> str:
-    """Render the name of the product, one sentence, and the badge."""
-    return (
-        '<header class="top"><div class="brand"><h1>Footnote</h1>'
-        f'<p class="tagline">{SENTENCE}</p></div>{badge(model_name, model_host)}</header>'
-    )
+def header() -> str:
+    """Render the name of the product and one sentence."""
+    return f'<header class="brand"><h1>Footnote</h1><p class="tagline">{SENTENCE}</p></header>'
 
 
 def badge(model_name: str, model_host: str | None) -> str:
@@ -42,8 +41,13 @@ def badge(model_name: str, model_host: str | None) -> str:
         hint = f"Questions and the passages found for them are sent to {model_host}."
     return (
         f'<p class="badge {kind}" title="{escape(hint)}"><span class="place">{escape(place)}</span>'
-        f'<span class="model">{escape(model_name)}</span></p>'
+        f'<span class="model">{escape(_short(model_name))}</span></p>'
     )
+
+
+def _short(model_name: str) -> str:
+    """Return the name without the place, which the badge tells anyway."""
+    return model_name.removesuffix(_HERE)
 
 
 def state(readiness: Readiness) -> str:
@@ -91,9 +95,10 @@ def exchange(item: Exchange) -> str:
 
 def _reply(item: Exchange) -> str:
     if item.error is not None:
-        return _card("failed", "That did not work", f"<p>{escape(item.error)}</p>")
+        card = _card("failed", "That did not work", f"<p>{escape(item.error)}</p>")
+        return f'<div class="reply">{_so_far(item)}</div>{card}'
     if item.answer is None:
-        return _unfinished(item)
+        return f'<div class="reply">{_so_far(item)}{_waiting(item)}</div>'
     if not item.answer.answered:
         return _refusal(item, item.answer)
     return (
@@ -102,17 +107,17 @@ def _reply(item: Exchange) -> str:
     )
 
 
-def _unfinished(item: Exchange) -> str:
+def _so_far(item: Exchange) -> str:
     draft = f'<span class="draft">{escape(item.draft)}</span>' if item.draft else ""
     words = f"{_streamed(item.text)} {draft}" if item.text or draft else ""
-    prose = f'<p class="prose">{words}</p>' if words else ""
+    return f'<p class="paragraph">{words.strip()}</p>' if words else ""
+
+
+def _waiting(item: Exchange) -> str:
     if item.stopped:
-        note = '<p class="waiting stopped">Stopped.</p>'
-    elif item.waiting:
-        note = f'<p class="waiting"><span class="pulse"></span>{escape(item.waiting)}</p>'
-    else:
-        note = '<p class="waiting"><span class="pulse"></span>Writing…</p>'
-    return f'<div class="reply">{prose}{note}</div>'
+        return '<p class="waiting stopped">Stopped.</p>'
+    words = escape(item.waiting or "Writing…")
+    return f'<p class="waiting"><span class="pulse"></span>{words}</p>'
 
 
 def _streamed(text: str) -> str:
@@ -163,7 +168,7 @@ def _prose(number: int, answer: Answer) -> str:
         if new_paragraph:
             paragraphs.append([])
         paragraphs[-1].append(_sentence(number, sentence))
-    return "".join(f'<p class="prose">{" ".join(p)}</p>' for p in paragraphs if p)
+    return "".join(f'<p class="paragraph">{" ".join(p)}</p>' for p in paragraphs if p)
 
 
 def _with_breaks(answer: Answer) -> Iterator[tuple[Sentence, bool]]:
@@ -189,7 +194,7 @@ def _sentence(number: int, sentence: Sentence) -> str:
 
 
 def _chip(number: int, citation: Citation) -> str:
-    name = escape(citation.document.title or file_name(citation.document))
+    name = escape(document_name(citation.document))
     card = card_id(number, citation.number)
     return (
         f'<a class="chip" href="#{card}" data-turn="{number}" data-card="{card}" '
@@ -211,7 +216,7 @@ def _meta(number: int, answer: Answer) -> str:
     ]
     if "total" in answer.timings:
         parts.append(f"<span>{answer.timings['total']:.1f} s</span>")
-    parts.append(f'<span class="model">{escape(answer.model)}</span>')
+    parts.append(f'<span class="model">{escape(_short(answer.model))}</span>')
     return f'<p class="meta">{"".join(parts)}</p>'
 
 
@@ -284,15 +289,20 @@ def _passage_card(hit: Hit) -> str:
 
 
 def _document_lines(document: Document, page: int | None, heading: str | None) -> str:
-    name = file_name(document)
-    title = document.title.strip() or name
+    name, title = file_name(document), document_name(document)
     details = [] if title == name else [f'<span class="file">{escape(name)}</span>']
     if page is not None:
         details.append(f'<span class="page">page {page}</span>')
-    if heading and heading.strip() != title:
+    if heading and heading.strip() not in ("", title):
         details.append(f'<span class="heading">{escape(heading)}</span>')
     line = f'<p class="where">{"".join(details)}</p>' if details else ""
     return f'<div class="document"><h3>{escape(title)}</h3>{line}</div>'
+
+
+def document_name(document: Document) -> str:
+    """Return the title of a document, or its file's name if the title says no more."""
+    name, title = file_name(document), document.title.strip()
+    return name if title in ("", name, PurePosixPath(name).stem) else title
 
 
 def file_name(document: Document) -> str:

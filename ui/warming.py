@@ -11,6 +11,8 @@ from typing import Protocol
 from rag import FootnoteError, Progress, ProgressCallback
 from ui.conversation import Readiness
 
+UNEXPECTED = "The models could not be made ready. Run `footnote doctor`, then start again."
+
 
 class Warmable(Protocol):
     """The part of an assistant that takes its time."""
@@ -41,12 +43,15 @@ class Warming:
         return self._readiness
 
     def _warm(self) -> None:
+        outcome = Readiness("failed", message=UNEXPECTED)
         try:
             self._assistant.warm(self._report)
+            outcome = Readiness("ready")
         except FootnoteError as error:
-            self._readiness = Readiness("failed", message=str(error))
-        else:
-            self._readiness = Readiness("ready")
+            outcome = Readiness("failed", message=str(error))
+        finally:
+            # Whatever happened, nobody is left waiting.
+            self._readiness = outcome
 
     def _report(self, progress: Progress) -> None:
         self._readiness = Readiness("preparing", progress)

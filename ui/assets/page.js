@@ -90,6 +90,12 @@
       attributes: true, attributeFilter: ["data-turn"] });
     followConversation(chat);
     onSources();
+    /* What is finished is read out; articles under way say that they are busy. */
+    byId("now").setAttribute("aria-live", "polite");
+    chat.setAttribute("role", "region");
+    chat.setAttribute("aria-label", "Conversation");
+    /* Not on a touch screen, where focus would open the keyboard over the examples. */
+    if (matchMedia("(hover: hover)").matches) document.querySelector("#question textarea")?.focus();
     return true;
   }
 

@@ -1,0 +1,210 @@
+"""From a question to hits and evidence, over a real library with a fake embedder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag.chunking import split_passages
+from rag.library import Library, NewDocument
+from rag.retrieval import Retriever
+from rag.schema import Document, Hit, LoadedText
+
+from .fakes import WordEmbedder
+
+TEXTS = {
+    "bridge": "The Harwick Bridge was opened in 1932. Ada Morley designed it in Lancaster.",
+    "granite": "Granite cools slowly, deep underground. Its crystals have time to grow.",
+    "strike": "The strike delayed 41 ships in May. The union put the number at more than 60.",
+    "orchestra": "The orchestra toured Japan in 2004. Its conductor praised the halls of Osaka.",
+    "tea": "Tea reached the valley by mule. It was sold by weight, never by the cup.",
+}
+EMBEDDER = WordEmbedder()
+
+
+def new_document(name: str, text: str) -> NewDocument:
+    """Return a document as `add` would write it."""
+    loaded = LoadedText(text, name, "text/plain")
+    chunks = split_passages(loaded, max_characters=200)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    document = Document(
+        f"doc{name}", f"/{name}.txt", name, "text/plain", digest, len(text), len(chunks), "2025"
+    )
+    vectors = EMBEDDER.embed([text[c.start : c.end] for c in chunks])
+    return NewDocument(
+        document=document, loaded=loaded, chunks=chunks, vectors=vectors, folder=None
+    )
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    """Return a library of five short documents."""
+    library = Library(tmp_path / "home")
+    for name, text in TEXTS.items():
+        library.write(new_document(name, text), fingerprint=EMBEDDER.fingerprint)
+    yield library
+    library.close()
+
+
+@pytest.fixture
+def retriever(library: Library) -> Retriever:
+    """Return a retriever that has no vector index and so searches all vectors."""
+    return Retriever(library, None, EMBEDDER)
+
+
+def titles(hits: list[Hit]) -> list[str]:
+    """Return the titles of the hits' documents, best first."""
+    return [hit.passage.document.title for hit in hits]
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [
+        ("Who designed the Harwick Bridge?", "bridge"),
+        ("Why are the crystals of granite large?", "granite"),
+        ("How many ships did the strike delay?", "strike"),
+        ("Where did the orchestra tour?", "orchestra"),
+        ("How was tea sold in the valley?", "tea"),
+    ],
+)
+def test_the_right_passage_comes_first(retriever: Retriever, question: str, title: str):
+    """And scores fall from the best on."""
+    hits = retriever.search(question, k=5)
+    assert titles(hits)[0] == title
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_scores_have_the_ranges_they_promise(retriever: Retriever):
+    """Fused 0 to 1, a cosine, and BM25 above zero or None."""
+    for hit in retriever.search("Who designed the Harwick Bridge?", k=5):
+        assert 0.0 <= hit.score <= 1.0
+        assert hit.dense is None or -1.001 <= hit.dense <= 1.001
+        assert hit.lexical is None or hit.lexical > 0
+
+
+def test_a_passage_without_a_word_of_the_question_has_no_lexical_score(retriever: Retriever):
+    """None, for it is not zero but absent."""
+    hits = retriever.search("granite crystals", k=5)
+    lexical = {hit.passage.document.title: hit.lexical for hit in hits}
+    assert lexical["granite"] is not None
+    assert lexical["orchestra"] is None
+
+
+def test_no_more_than_k_hits(retriever: Retriever):
+    """And no passage twice."""
+    hits = retriever.search("the bridge and the strike", k=2)
+    assert len({hit.passage.id for hit in hits}) == len(hits) == 2
+
+
+def test_a_search_is_limited_to_the_named_documents(retriever: Retriever):
+    """By meaning and by words."""
+    hits = retriever.search("Who designed the Harwick Bridge?", k=5, documents=["doctea"])
+    assert titles(hits) == ["tea"]
+    assert retriever.search("Who designed the Harwick Bridge?", k=5, documents=[]) == []
+
+
+def test_the_order_is_always_the_same(retriever: Retriever, library: Library):
+    """Equal scores are told apart by something that does not change."""
+    library.write(new_document("twin", TEXTS["tea"]), fingerprint=EMBEDDER.fingerprint)
+    first = retriever.search("tea", k=5)
+    assert all(retriever.search("tea", k=5) == first for _ in range(3))
+
+
+def test_a_new_document_is_found_at_once(retriever: Retriever, library: Library):
+    """And a removed one is not found any more."""
+    retriever.search("lighthouse", k=5)
+    library.write(
+        new_document("light", "The lighthouse keeper plays chess."),
+        fingerprint=EMBEDDER.fingerprint,
+    )
+    assert titles(retriever.search("lighthouse keeper", k=1)) == ["light"]
+    library.remove("doclight")
+    assert "light" not in titles(retriever.search("lighthouse keeper", k=5))
+
+
+def test_an_empty_library_has_no_hits(tmp_path: Path):
+    """And no signals, which is not the same as weak ones."""
+    library = Library(tmp_path / "empty")
+    retriever = Retriever(library, None, EMBEDDER)
+    assert retriever.search("anything", k=5) == []
+    found = retriever.find("anything", k=5, sentences=5)
+    assert (found.hits, found.evidence, found.signals) == ((), (), None)
+    library.close()
+
+
+@pytest.mark.parametrize("question", ["?", "is it", '"', "AND OR NOT", "a* NEAR(b)", "x" * 3000])
+def test_any_question_can_be_searched(retriever: Retriever, question: str):
+    """No word or sign of a question means anything to the database."""
+    assert len(retriever.find(question, k=3, sentences=2).hits) == 3
+
+
+def test_evidence_is_ranked_sentences_of_the_hits(retriever: Retriever):
+    """The sentence with the answer first, each with exact offsets."""
+    found = retriever.find("Who designed it in Lancaster?", k=3, sentences=4)
+    assert found.evidence[0].text == "Ada Morley designed it in Lancaster."
+    assert len(found.evidence) == 4
+    hits = {hit.passage.id for hit in found.hits}
+    for item in found.evidence:
+        assert item.passage.id in hits
+        start = item.start - item.passage.start
+        assert item.passage.text[start : start + len(item.text)] == item.text
+    assert [e.score for e in found.evidence] == sorted(
+        (e.score for e in found.evidence), reverse=True
+    )
+
+
+def test_find_and_search_agree(retriever: Retriever):
+    """The same passages in the same order."""
+    question = "How many ships did the strike delay?"
+    assert list(retriever.find(question, k=3, sentences=3).hits) == retriever.search(question, k=3)
+
+
+def test_signals_tell_an_answer_from_none(retriever: Retriever):
+    """Each share is a share, and a question on what is there has the higher ones."""
+    there = retriever.find("Who designed the Harwick Bridge?", k=3, sentences=3).signals
+    absent = retriever.find("Who painted zebras in Zanzibar?", k=3, sentences=3).signals
+    assert there is not None
+    assert absent is not None
+    assert there.best_sentence > absent.best_sentence
+    assert there.sentence_coverage > absent.sentence_coverage
+    for signals in (there, absent):
+        for share in (
+            signals.passage_coverage,
+            signals.sentence_coverage,
+            signals.evidence_coverage,
+        ):
+            assert 0.0 <= share <= 1.0
+        assert signals.margin >= 0.0
+
+
+class StaleIndex:
+    """A vector index that still knows a passage which the library does not hold."""
+
+    def search(
+        self, vector: object, *, limit: int, documents: object = None
+    ) -> list[tuple[str, float]]:
+        return [("docgone-0", 0.99), ("docbridge-0", 0.5)]
+
+
+def test_a_stale_entry_of_the_index_is_dropped(library: Library):
+    """The library decides what there is."""
+    retriever = Retriever(library, StaleIndex(), EMBEDDER)  # type: ignore[arg-type]
+    assert "gone" not in titles(retriever.search("harwick", k=5))
+    assert titles(retriever.search("harwick", k=5))[0] == "bridge"
+
+
+class AbsentIndex:
+    """A vector index that is not ready."""
+
+    def search(self, vector: object, *, limit: int, documents: object = None) -> None:
+        return None
+
+
+def test_without_a_ready_index_all_vectors_are_searched(library: Library, retriever: Retriever):
+    """With the same result as without any."""
+    other = Retriever(library, AbsentIndex(), EMBEDDER)  # type: ignore[arg-type]
+    question = "Where did the orchestra tour?"
+    assert other.search(question, k=5) == retriever.search(question, k=5)
