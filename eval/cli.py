@@ -23,6 +23,11 @@ class Evaluate:
         """Add the arguments of the command."""
         parser.add_argument("--speed", action="store_true", help="print the table of speeds")
         parser.add_argument(
+            "--fresh",
+            action="store_true",
+            help="measure `make chat` in a fresh clone of this repository, too",
+        )
+        parser.add_argument(
             "--documents",
             type=Path,
             default=Path("seeds"),
@@ -39,9 +44,12 @@ class Evaluate:
                 "the seeds with --documents."
             )
         # Measuring loads everything there is to load.
-        from eval.speed import measure, table
+        from eval.speed import measure, measure_newcomer, table
 
-        print(table(measure(arguments.documents, settings.models_folder, _tell)))
+        rows = measure(arguments.documents, settings.models_folder, _tell)
+        if arguments.fresh:
+            rows.extend(measure_newcomer(Path.cwd()))
+        print(table(rows))
         return 0
 
 

@@ -40,25 +40,20 @@ class Figures:
 def measure_page(home: Path, models: Path, questions: Sequence[str]) -> Figures:
     """Start the page on a home, ask the questions in a browser, and end it."""
     started = time.perf_counter()
-    with _served(home, models) as (server, address), _browser() as page:
+    with _served(home, models) as (server, address), browser() as page:
         page.goto(address)
         page.wait_for_selector("#question textarea")
         loads = time.perf_counter() - started
         started = time.perf_counter()
-        _ask(page, questions[0])
+        ask(page, questions[0])
         page.wait_for_selector("#now .prose:not(:empty)", timeout=_PATIENCE)
         first_words = time.perf_counter() - started
-        page.wait_for_selector("#now .exchange:not([aria-busy])", timeout=_PATIENCE)
+        wait_for_answer(page, questions[0])
         seconds = []
         for question in questions[1:]:
             begun = time.perf_counter()
-            _ask(page, question)
-            page.wait_for_function(
-                "q => document.querySelector('#now .exchange:not([aria-busy])')"
-                "?.innerText.includes(q)",
-                arg=question,
-                timeout=_PATIENCE,
-            )
+            ask(page, question)
+            wait_for_answer(page, question)
             seconds.append(time.perf_counter() - begun)
         return Figures(loads, first_words, statistics.median(seconds), memory_megabytes(server.pid))
 
@@ -78,10 +73,20 @@ def _pss_kilobytes(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-def _ask(page: Page, question: str) -> None:
+def ask(page: Page, question: str) -> None:
+    """Type a question into the page and send it."""
     page.wait_for_selector("#send:visible", timeout=_PATIENCE)
     page.fill("#question textarea", question)
     page.keyboard.press("Enter")
+
+
+def wait_for_answer(page: Page, question: str) -> None:
+    """Wait until the page shows the whole answer to a question."""
+    page.wait_for_function(
+        "q => document.querySelector('#now .exchange:not([aria-busy])')?.innerText.includes(q)",
+        arg=question,
+        timeout=_PATIENCE,
+    )
 
 
 @contextmanager
@@ -92,12 +97,13 @@ def _served(home: Path, models: Path) -> Iterator[tuple[subprocess.Popen[str], s
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
         try:
-            yield server, _address(server)
+            yield server, address_in(server)
         finally:
             server.send_signal(signal.SIGTERM)
 
 
-def _address(server: subprocess.Popen[str]) -> str:
+def address_in(server: subprocess.Popen[str]) -> str:
+    """Return the address that `footnote chat` prints; raises RuntimeError if it ends before."""
     for line in server.stdout or ():
         words = [word for word in line.split() if word.startswith("http://")]
         if words:
@@ -106,7 +112,8 @@ def _address(server: subprocess.Popen[str]) -> str:
 
 
 @contextmanager
-def _browser() -> Iterator[Page]:
+def browser() -> Iterator[Page]:
+    """Give a page of an installed Chromium; raises RuntimeError where there is none."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         raise RuntimeError("No Chromium is installed: apt-get install chromium.")

@@ -189,6 +189,16 @@ def _measure_page(place: Place) -> Iterator[Row]:
     yield Row("memory of all processes, model loaded", f"{figures.memory:.0f} MB", "2500 MB")
 
 
+def measure_newcomer(repository: Path) -> list[Row]:
+    """Measure `make chat` in a fresh clone; downloads everything anew."""
+    # Playwright again.
+    from eval.fresh_clone import measure_fresh_clone
+
+    wait = measure_fresh_clone(repository, QUESTIONS[0])
+    figure = f"page after {wait.page:.0f} s, answer after {wait.answer:.0f} s"
+    return [Row("fresh clone: `make chat` to a page that answers", figure, "360 s")]
+
+
 def _median_total(answers: Iterable[Answer]) -> str:
     totals = sorted(answer.timings["total"] for answer in answers)
     high = totals[min(len(totals) - 1, int(len(totals) * 0.95))]

@@ -83,7 +83,9 @@
   function start() {
     const chat = byId("chat");
     const sources = byId("sources");
-    if (!chat || !sources) return false;
+    const now = byId("now");
+    const question = document.querySelector("#question textarea");
+    if (!chat || !sources || !now || !question) return false;
     document.head.append(choice);
     document.addEventListener("click", onClick);
     new MutationObserver(onSources).observe(sources, { childList: true, subtree: true,
@@ -91,11 +93,11 @@
     followConversation(chat);
     onSources();
     /* What is finished is read out; articles under way say that they are busy. */
-    byId("now").setAttribute("aria-live", "polite");
+    now.setAttribute("aria-live", "polite");
     chat.setAttribute("role", "region");
     chat.setAttribute("aria-label", "Conversation");
     /* Not on a touch screen, where focus would open the keyboard over the examples. */
-    if (matchMedia("(hover: hover)").matches) document.querySelector("#question textarea")?.focus();
+    if (matchMedia("(hover: hover)").matches) question.focus();
     return true;
   }
 
