@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from rag.sentences import Span, split_sentences
-from rag.citing import Support, verify, with_markers, without_markers
+from rag.citing import Support, drop_markers, verify, with_markers, without_markers
 from rag.confidence import confidence
 from rag.errors import ModelError
 from rag.prompts import REFUSAL, answer_messages, refuses
@@ -151,7 +151,8 @@ def _whole(reply: str, spans: Sequence[Span]) -> int:
 
 def _checked(draft: _Draft, text: str) -> Iterator[Event]:
     """Yield a sentence of the model if the evidence supports it, nothing otherwise."""
-    sentence = " ".join(text.split())
+    # What a model cites by itself is not believed, nor taken for a number it states.
+    sentence = " ".join(drop_markers(text).split())
     if refuses(sentence):
         return
     support = verify(sentence, draft.task.context, question=draft.task.searched_for)

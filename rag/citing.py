@@ -7,18 +7,21 @@ wrong number or a name from nowhere can never pass as supported.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rag.schema import Evidence, Verdict
-from rag.words import fold, names, negations, numbers, terms, words
+from rag.words import fold, names, negations, numbers, stem, terms, words
 
 # Shares of a sentence's terms that its quotes must hold, fitted by hand on answers of the
 # embedded model; the words of the question are free, for an answer may repeat them.
 _SUPPORTED, _PARTIAL = 0.7, 0.4
 _MARKER = re.compile(r"\[(\d{1,3})\]")
-# A second quote must bring at least this share of the terms to be worth showing.
-_WORTHWHILE = 0.15
+# Each of two quotes must bring at least this share of the terms by itself: a sentence that
+# joins two facts. A second quote that brings a name or a number alone is how a swapped one
+# would be "found".
+_WORTHWHILE = 0.25
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class _Claim:
     names: frozenset[str]
     denies: bool
     told: frozenset[str]
+    asked: frozenset[str]
+    words: tuple[str, ...]
 
 
 def verify(sentence: str, evidence: Sequence[Evidence], *, question: str) -> Support:
@@ -50,11 +55,10 @@ def verify(sentence: str, evidence: Sequence[Evidence], *, question: str) -> Sup
     single = _judge(claim, [best])
     if single.verdict == "supported":
         return single
-    pairs = [_judge(claim, [best, other]) for other in ranked[1:12] if _is_near(best, other)]
     worthwhile = [
-        pair
-        for pair in pairs
-        if pair.coverage >= single.coverage + _WORTHWHILE or pair.verdict == "supported"
+        _judge(claim, [best, other])
+        for other in ranked[1:12]
+        if _is_near(best, other) and _share_work(claim, best, other)
     ]
     return max([single, *worthwhile], key=lambda s: (_RANK[s.verdict], s.coverage))
 
@@ -62,6 +66,11 @@ def verify(sentence: str, evidence: Sequence[Evidence], *, question: str) -> Sup
 def without_markers(text: str) -> str:
     """Return a text in which no [n] can be taken for a marker of ours."""
     return _MARKER.sub(r"(\1)", text)
+
+
+def drop_markers(text: str) -> str:
+    """Return a text without its markers, nor the spaces before them."""
+    return re.sub(rf"\s*{_MARKER.pattern}", "", text)
 
 
 def markers(text: str) -> list[int]:
@@ -73,6 +82,30 @@ def with_markers(sentence: str, numbers: Iterable[int]) -> str:
     """Return a sentence followed by its markers."""
     marks = "".join(f"[{number}]" for number in numbers)
     return f"{sentence} {marks}" if marks else sentence
+
+
+# Sentences of so few terms are judged with the question's; of fewer than the second, a
+# sentence is no two facts.
+_SHORT, _JOINT = 2, 5
+_PAIRS = """before after|over under|above below|more less|more fewer|most few|least most|increase
+    decrease|raise lower|rise fall|rose fell|rising falling|high low|higher lower|highest lowest|
+    early late|earlier later|first last|win lose|won lost|accept reject|allow ban|allow forbid|
+    open close|north south|northern southern|east west|eastern western|always never|all none|
+    everyone nobody|large small|larger smaller|largest smallest|long short|old new|older younger|
+    strong weak|strengthen weaken|support oppose|include exclude|gain loss|buy sell|bought sold|
+    begin end|began ended|start end|enter leave|entered left|up down|with without|positive negative|
+    success failure|best worst|better worse|maximum minimum|fast slow|hot cold|male female"""
+
+
+@lru_cache(maxsize=1)
+def _opposites() -> Mapping[str, frozenset[str]]:
+    """Return the stems of the words that say the opposite of a stem."""
+    found: dict[str, frozenset[str]] = {}
+    for pair in _PAIRS.split("|"):
+        one, other = map(stem, pair.split())
+        found[one] = found.get(one, frozenset()) | {other}
+        found[other] = found.get(other, frozenset()) | {one}
+    return found
 
 
 _RANK: dict[Verdict, int] = {"unsupported": 0, "partial": 1, "supported": 2}
@@ -88,6 +121,8 @@ def _claim(sentence: str, question: str) -> _Claim:
         names=frozenset(names(sentence)),
         denies=negations(sentence) > 0,
         told=said - asked,
+        asked=asked,
+        words=tuple(fold(word) for word in words(sentence)),
     )
 
 
@@ -105,18 +140,53 @@ def _judge(claim: _Claim, evidence: Sequence[Evidence]) -> Support:
     share = _coverage(claim, texts)
     held = {term for text in texts for term in terms(text)}
     overlap = len(claim.terms & held) / len(claim.terms) if claim.terms else share
-    sound = (
-        claim.numbers <= _numbers(texts)
-        and _names_hold(claim, evidence)
-        and _denial_holds(claim, texts)
+    contradicted = (
+        not claim.numbers <= _numbers(texts)
+        or not _denial_holds(claim, texts)
+        or any(_reverses(claim, text) for text in texts)
     )
-    if share >= _SUPPORTED and overlap >= _PARTIAL and sound:
-        verdict: Verdict = "supported"
-    elif share >= _PARTIAL and overlap >= _PARTIAL / 2:
-        verdict = "partial"
-    else:
-        verdict = "unsupported"
+    grounded = _names_hold(claim, evidence) and (
+        len(claim.terms) > _SHORT or _is_on_question(claim, held)
+    )
+    verdict: Verdict = "unsupported"
+    # What merely resembles its quotes but says another number, or the opposite, is no part
+    # of the truth.
+    if not contradicted and share >= _PARTIAL and overlap >= _PARTIAL / 2:
+        well = share >= _SUPPORTED and overlap >= _PARTIAL and grounded
+        verdict = "supported" if well else "partial"
     return Support(verdict, tuple(evidence) if verdict != "unsupported" else (), share)
+
+
+def _share_work(claim: _Claim, best: Evidence, other: Evidence) -> bool:
+    """Tell whether a sentence joins what two quotes say, each a part of its own."""
+    first, second = set(terms(best.text)), set(terms(other.text))
+    least = _WORTHWHILE * len(claim.terms)
+    if len(claim.terms) < _JOINT:
+        return False
+    return len(claim.terms & second - first) >= least and len(claim.terms & first - second) >= least
+
+
+def _is_on_question(claim: _Claim, held: set[str]) -> bool:
+    """Tell whether quotes are about the question: a short answer could be found anywhere."""
+    return len(claim.asked & held) >= 0.5 * len(claim.asked) and bool(claim.asked | claim.told)
+
+
+def _reverses(claim: _Claim, text: str) -> bool:
+    """Tell whether a text says the opposite: another pole, or its names the other way round."""
+    quoted = [fold(word) for word in words(_stretch(claim, text, margin=1))]
+    said, held = set(claim.words), set(quoted)
+    for word in said - held:
+        poles = _opposites().get(stem(word), frozenset())
+        if any(stem(other) in poles for other in held - said):
+            return True
+        if {f"un{word}", f"in{word}", f"dis{word}", f"non{word}"} & held:
+            return True
+        if word.startswith(("un", "in", "dis", "non")) and held & {word[2:], word[3:]} - said:
+            return True
+    order = [w for w in dict.fromkeys(claim.words) if w in claim.names and quoted.count(w) == 1]
+    places = [quoted.index(w) for w in order]
+    passive = ("by" in said) != ("by" in held)
+    return len(order) == 2 and places[0] > places[1] and not passive
 
 
 def _numbers(texts: Sequence[str]) -> set[str]:
@@ -148,11 +218,11 @@ def _denial_holds(claim: _Claim, texts: Sequence[str]) -> bool:
     return denied == claim.denies
 
 
-def _stretch(claim: _Claim, text: str) -> str:
+def _stretch(claim: _Claim, text: str, *, margin: int = 0) -> str:
     """Return the words of a text from the first to the last that the sentence shares."""
     found = words(text)
     shared = [n for n, word in enumerate(found) if claim.terms & set(terms(word))]
-    return " ".join(found[shared[0] : shared[-1] + 1]) if shared else ""
+    return " ".join(found[max(0, shared[0] - margin) : shared[-1] + 1 + margin]) if shared else ""
 
 
 def _is_near(best: Evidence, other: Evidence) -> bool:

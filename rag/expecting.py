@@ -88,7 +88,7 @@ def has_kind(text: str, kind: Kind, *, question: str) -> bool:
     if kind == "number":
         return bool(numbers(text) - numbers(question)) or bool(_QUANTITY.search(folded))
     asked_words = set(map(fold, words(question)))
-    new_names = names(f". {text}") - asked_words
+    new_names = names(text) - asked_words
     if kind == "person":
         return bool(new_names) or bool(_SOMEBODY.search(folded))
     return bool(new_names) or bool(re.search(r"\b(?:in|at|on|near|to|from|between)\b", folded))

@@ -75,8 +75,10 @@ def answer_messages(facts: Sequence[str], question: str) -> tuple[Message, ...]:
 
 def refuses(reply: str) -> bool:
     """Tell whether a model's reply says that the facts hold no answer."""
-    plain = reply.strip().strip(".!\"'").upper()
-    return plain.startswith(NOT_FOUND) or plain == REFUSAL.upper().strip(".")
+    plain = reply.strip().strip("\"'*")
+    alone = plain.upper().rstrip(".! ")
+    # In other letters only when alone: an answer may begin with these words, too.
+    return plain.startswith(NOT_FOUND) or alone in (NOT_FOUND, REFUSAL.upper().rstrip("."))
 
 
 def _task(facts: Sequence[str], question: str) -> str:

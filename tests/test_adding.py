@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,7 @@ def test_updated_file_takes_the_place_of_the_old(home: Path, files: Path) -> Non
     embedder = WordEmbedder()
     with open_home(home, embedder=embedder) as assistant:
         old = assistant.add(files).documents[0].document
+        assert old is not None
         embedder.embedded.clear()
         write_files(files, bridge="A viaduct of forty arches replaced it.")
         report = assistant.add(files)
@@ -315,6 +317,7 @@ def test_remove(home: Path, files: Path) -> None:
     """A removed document is found no more, and can be added again."""
     with open_home(home) as assistant:
         document = assistant.add(files).documents[0].document
+        assert document is not None
         assert assistant.remove(document.id) == document
         with pytest.raises(UnknownDocument):
             assistant.remove(document.id)
@@ -344,9 +347,15 @@ def test_disk_full_while_adding(home: Path, files: Path) -> None:
     """When the disk fills up, the error names the fix; what was added is kept and searched."""
     write_files(files, z_large=words_of(40_000, seed=1))
     with open_home(home) as assistant:
-        with assistant._library._database._connection() as connection:
-            pages = connection.execute("PRAGMA page_count").fetchone()[0]
-            connection.execute(f"PRAGMA max_page_count = {pages + 40}")
+        assistant.search("warm")
+        assert assistant._index is not None
+        assistant._index.wait()
+        with ExitStack() as stack:
+            # Enough for all threads at once: a connection has its own limit.
+            for _ in range(8):
+                connection = stack.enter_context(assistant._library._database._connection())
+                pages = connection.execute("PRAGMA page_count").fetchone()[0]
+                connection.execute(f"PRAGMA max_page_count = {pages + 40}")
         with pytest.raises(StoreError, match="free some space"):
             assistant.add(files)
         assert len(assistant.documents()) == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
@@ -210,7 +210,7 @@ class Breaking(ScriptedModel):
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()
-    ) -> Iterator[str | Usage]:
+    ) -> Generator[str | Usage, None, None]:
         yield from super().stream(messages, max_tokens=max_tokens, stop=stop)
         raise ModelUnavailable("The connection was cut. Try again.")
 
@@ -270,7 +270,7 @@ class Watched(ScriptedModel):
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()
-    ) -> Iterator[str | Usage]:
+    ) -> Generator[str | Usage, None, None]:
         try:
             yield from super().stream(messages, max_tokens=max_tokens, stop=stop)
         except GeneratorExit:

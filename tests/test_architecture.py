@@ -37,7 +37,6 @@ VENDORS = (
     "huggingface_hub",
     "inscriptis",
     "markdown_it",
-    "nltk",
     "onnxruntime",
     "openai",
     "pathspec",

@@ -326,5 +326,5 @@ def test_odd_content_raises_nothing_else(history: list[Any]):
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))
 def test_a_rewritten_question_keeps_the_question_first(question: str, asked: str, told: str):
     """Whatever was said before."""
-    assert stand_alone(question, [Turn(asked, told)]).startswith(question.strip()[:1])
-    assert question.strip() in stand_alone(question, [Turn(asked, told)])
+    rewritten = stand_alone(question, [Turn(asked, told)])
+    assert rewritten.strip().startswith(question.strip())

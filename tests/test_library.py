@@ -97,7 +97,7 @@ def test_any_text_comes_back(text: str) -> None:
 @given(question=st.text(max_size=80))
 def test_any_question_can_be_searched_for(question: str) -> None:
     """No question, whatever signs it has, is taken for an instruction to the word index."""
-    library = SHARED()
+    library = shared()
     found = library.search_words(content_words(question), limit=10)
     assert all(score >= 0 for _, score in found)
     library.passages_with(content_words(question))
@@ -106,7 +106,7 @@ def test_any_question_can_be_searched_for(question: str) -> None:
 _SHARED: list[Library] = []
 
 
-def SHARED() -> Library:
+def shared() -> Library:
     if not _SHARED:
         library = Library(Path(tempfile.mkdtemp()))
         write(library, new_document("/n/bridge.txt", BRIDGE))

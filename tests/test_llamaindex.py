@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from llama_index.core.base.base_query_engine import BaseQueryEngine
@@ -49,13 +48,14 @@ def test_query_engine_answers_with_exact_quotes(assistant: Assistant) -> None:
     response = engine.query(QUESTION)
     answer = assistant.ask(QUESTION)
     assert str(response) == answer.text
-    assert response.metadata["answered"] is True
+    assert (response.metadata or {})["answered"] is True
     assert len(response.source_nodes) == len(answer.citations) > 0
     for item, citation in zip(response.source_nodes, answer.citations, strict=True):
-        text = assistant.text_of(item.node.metadata["document_id"])
-        assert text[item.node.start_char_idx : item.node.end_char_idx] == item.node.text
-        assert item.node.text == citation.quote
-        assert item.node.metadata["number"] == citation.number
+        node = item.node
+        assert isinstance(node, TextNode)
+        text = assistant.text_of(node.metadata["document_id"])
+        assert text[node.start_char_idx : node.end_char_idx] == node.text == citation.quote
+        assert node.metadata["number"] == citation.number
 
 
 def test_asynchronous_calls(assistant: Assistant) -> None:

@@ -50,6 +50,7 @@ def test_second_process_can_read_but_not_write(holder, tmp_path: Path) -> None:
     holder.communicate()
     with open_home(home) as assistant:
         document = assistant.add(three_files(tmp_path / "files")).documents[0].document
+        assert document is not None
     other = start_python(HOLD, home)
     assert other.stdout is not None
     other.stdout.readline()

@@ -19,6 +19,7 @@ import gradio as gr
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
+from rag import Document
 from ui import render
 from ui.conversation import Exchange, ReadinessReader
 from ui.handlers import Answerer, Handlers, View
@@ -28,12 +29,12 @@ from ui.server import application
 _AT_ONCE = 8
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = (
-    "Which areas of cooperation does Russia propose?",
+    "Which collaborative efforts do Russia's proposals include?",
     "Where did the U.S. and Russian delegations meet?",
     "How many diplomatic meetings took place between March and July 2025?",
-    "Who met Tom Shannon's counterpart, and in which country?",
-    "What could a decline in cooperation with Mexico and Canada lead to?",
-    "What do the documents say about resuming flights and about space?",
+    "What did the Treasury Department announce in June 2025, and why?",
+    "Where did Tom Shannon meet his Russian counterpart?",
+    "What would a decline in North American cooperation weaken?",
 )
 _HEAD = '<link rel="stylesheet" href="/page/page.css"><script src="/page/page.js" defer></script>'
 
@@ -83,11 +84,14 @@ class _Parts:
 
 
 def build(
-    assistant: PageAssistant, readiness: ReadinessReader, *, examples: Sequence[str] = ()
+    assistant: PageAssistant, readiness: ReadinessReader, documents: Sequence[Document] = ()
 ) -> tuple[FastAPI, Handlers]:
-    """Return the page as an application to serve, and its handlers to close afterwards."""
+    """Return the page as an application to serve, and its handlers to close afterwards.
+
+    `documents` are those of the library, for the words with which the page begins.
+    """
     handlers = Handlers(assistant, readiness)
-    page = _page(assistant, handlers, readiness, examples)
+    page = _page(assistant, handlers, readiness, documents)
     app = application()
     app.mount("/page", StaticFiles(directory=ASSETS))
     gr.mount_gradio_app(
@@ -114,7 +118,7 @@ def _page(
     assistant: PageAssistant,
     handlers: Handlers,
     readiness: ReadinessReader,
-    examples: Sequence[str],
+    documents: Sequence[Document],
 ) -> gr.Blocks:
     with gr.Blocks(title="Footnote", analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_id="top"):
@@ -124,7 +128,7 @@ def _page(
             new = gr.Button("New conversation", elem_id="new", size="sm")
         with gr.Row(elem_id="columns"):
             with gr.Column(elem_id="talk"):
-                past, now, buttons, box = _chat(examples)
+                past, now, buttons, box = _chat(documents)
                 question, send, stop = _composer()
             with gr.Column(elem_id="sources"):
                 past_sources = _html("", "past-sources")
@@ -147,16 +151,22 @@ def _page(
     return page
 
 
+def _are_seeds(documents: Sequence[Document]) -> bool:
+    """Tell whether these are the documents that the example questions are about."""
+    return sum(Path(document.uri).parent.name == "seeds" for document in documents) >= 5
+
+
 def _html(value: str, elem_id: str) -> gr.HTML:
     return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=None)
 
 
 def _chat(
-    examples: Sequence[str],
+    documents: Sequence[Document],
 ) -> tuple[gr.HTML, gr.HTML, list[gr.Button], gr.Column]:
+    examples = EXAMPLES if _are_seeds(documents) else ()
     with gr.Column(elem_id="chat"):
-        with gr.Column(elem_id="examples", visible=bool(examples)) as box:
-            _html('<p class="invite">Ask a question, or begin with one of these:</p>', "invite")
+        with gr.Column(elem_id="examples") as box:
+            _html(render.invite(len(documents), with_examples=bool(examples)), "invite")
             buttons = [gr.Button(example, elem_classes="example") for example in examples]
         past = _html("", "past")
         now = _html("", "now")
@@ -192,7 +202,10 @@ def _wire(
         handlers.stop(session=_session(request))
 
     def restart(request: gr.Request) -> tuple[Any, ...]:
-        return (*_updates(handlers.restart(session=_session(request)))[:-1], _shown(examples))
+        return (
+            *_updates(handlers.restart(session=_session(request)))[:-1],
+            gr.update(visible=True),
+        )
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     asked = [_on_ask([parts.question.submit, parts.send.click], ask, parts.question, parts, quiet)]
@@ -211,17 +224,12 @@ def _on_ask(
     quiet: dict[str, Any],
 ) -> Any:
     inputs = [source, parts.conversation]
-    return gr.on(
-        triggers, ask, inputs, parts.outputs, concurrency_id="ask", concurrency_limit=_AT_ONCE, **quiet
-    )
+    queued = {"concurrency_id": "ask", "concurrency_limit": _AT_ONCE}
+    return gr.on(triggers, ask, inputs, parts.outputs, **queued, **quiet)
 
 
 def _session(request: gr.Request) -> str:
     return request.session_hash or ""
-
-
-def _shown(examples: Sequence[gr.Button]) -> Any:
-    return gr.update(visible=bool(examples))
 
 
 def _updates(view: View) -> tuple[Any, ...]:

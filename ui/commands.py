@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag import AddReport, Assistant, ConfigError, Settings
+from rag import Assistant, ConfigError, Settings
 from ui.terminal import Terminal
 
 
@@ -40,8 +40,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, settings: Settings) -> int:
     # Gradio takes two seconds to import; no other command pays for it.
-    from ui.app import EXAMPLES, build
-    from ui.server import is_loopback, open_socket, serving
+    from ui.app import build
+    from ui.server import address, is_loopback, open_socket, serving
     from ui.warming import Warming
 
     if not is_loopback(arguments.host):
@@ -51,38 +51,42 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         )
     terminal = Terminal(sys.stdout, sys.stderr)
     with Assistant(settings) as assistant:
-        report = _add(assistant, arguments.add, terminal)
-        listener = open_socket(arguments.host, arguments.port)
-        warming = Warming(assistant)
-        warming.start()
-        examples = EXAMPLES if _are_seeds(report) else ()
-        app, handlers = build(assistant, warming.readiness, examples=examples)
-        with serving(app, listener) as address, contextlib.closing(handlers):
-            assistant.announce(address)
-            print(f"Footnote is at {address}  (Ctrl-C ends it)", flush=True)
-            if not arguments.no_browser and _has_display():
-                webbrowser.open(address)
-            with _until_told_to_end() as told:
+        _add(assistant, arguments.add, terminal)
+        with (
+            open_socket(arguments.host, arguments.port) as listener,
+            _until_told_to_end() as told,
+        ):
+            # Before anything heavy: from here on a second start can name this page.
+            assistant.announce(address(listener))
+            _tell_other_port(arguments.port, listener.getsockname()[1])
+            warming = Warming(assistant)
+            warming.start()
+            app, handlers = build(assistant, warming.readiness, assistant.documents())
+            with serving(app, listener) as url, contextlib.closing(handlers):
+                print(f"Footnote is at {url}  (Ctrl-C ends it)", flush=True)
+                if not arguments.no_browser and _has_display():
+                    webbrowser.open(url)
                 told.wait()
-        print("Ended.", flush=True)
+    print("Ended.", flush=True)
     return 0
 
 
-def _add(assistant: Assistant, paths: list[str], terminal: Terminal) -> AddReport | None:
+def _tell_other_port(wanted: int | None, port: int) -> None:
+    # Heavy, as above.
+    from ui.server import DEFAULT_PORT
+
+    if wanted is None and port != DEFAULT_PORT:
+        print(f"Port {DEFAULT_PORT} is taken, so the page is at the next free one.", flush=True)
+
+
+def _add(assistant: Assistant, paths: list[str], terminal: Terminal) -> None:
     if not paths:
-        return None
+        return
     with terminal.progress() as progress:
         report = assistant.add([Path(path) for path in paths], progress=progress)
     for result in report.documents:
         if result.status in ("rejected", "failed"):
             print(f"{result.status}: {result.uri}: {result.reason}", file=sys.stderr)
-    return report
-
-
-def _are_seeds(report: AddReport | None) -> bool:
-    """Tell whether the library holds the documents that the example questions are about."""
-    uris = [result.uri for result in report.documents if result.document] if report else []
-    return sum(Path(uri).parent.name == "seeds" for uri in uris) >= 5
 
 
 def _has_display() -> bool:

@@ -60,4 +60,5 @@ class Readiness:
 class ReadinessReader(Protocol):
     """Tells how ready the models are at this moment."""
 
-    def __call__(self) -> Readiness: ...
+    def __call__(self) -> Readiness:
+        """Return the readiness."""

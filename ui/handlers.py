@@ -115,7 +115,7 @@ class Handlers:
         """Answer a question, view by view; closing the generator stops the model."""
         question = question.strip()
         # A second question of the same page, sent before the page could show it is busy.
-        if not question or session in self._runs:
+        if not question or self._is_busy(session):
             return
         item = Exchange(len(conversation) + 1, question, waiting=_WAITING["searching"])
         run = self._runs[session] = _Run()
@@ -123,8 +123,8 @@ class Handlers:
             view = _opening(item, conversation)
             yield view
             sources = view.now_sources
-            for item in self._exchanges(item, _history(conversation), run):
-                view = _view(item, conversation)
+            for step in self._exchanges(item, _history(conversation), run):
+                view = _view(step, conversation)
                 # Sources that stay as they are keep what the reader opened and scrolled to.
                 yield view if view.now_sources != sources else replace(view, now_sources=None)
                 sources = view.now_sources
@@ -132,6 +132,10 @@ class Handlers:
             run.stopped.set()
             if self._runs.get(session) is run:
                 del self._runs[session]
+
+    def _is_busy(self, session: str) -> bool:
+        run = self._runs.get(session)
+        return run is not None and not run.stopped.is_set()
 
     def stop(self, *, session: str) -> None:
         """Stop the answer that this session is waiting for, if any."""

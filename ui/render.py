@@ -31,6 +31,21 @@ def header() -> str:
     return f'<header class="brand"><h1>Footnote</h1><p class="tagline">{SENTENCE}</p></header>'
 
 
+def invite(documents: int, *, with_examples: bool) -> str:
+    """Render what the page begins with, before anything was asked."""
+    if not documents:
+        words = (
+            "Your library is empty. End this page, then start it with your documents: "
+            "<code>footnote chat --add FOLDER</code>"
+        )
+    elif with_examples:
+        words = "Ask a question, or begin with one of these:"
+    else:
+        count = "document" if documents == 1 else f"{documents:,} documents"
+        words = f"Ask a question about your {count}."
+    return f'<p class="invite">{words}</p>'
+
+
 def badge(model_name: str, model_host: str | None) -> str:
     """Render where text goes and which model answers."""
     if model_host is None:

@@ -61,6 +61,8 @@ def open_socket(host: str, port: int | None) -> socket.socket:
     Raises:
         ConfigError: the port is taken, not allowed, or no port is free.
     """
+    if port is not None and not 0 <= port <= 65535:
+        raise ConfigError(f"There is no port {port}. Choose one from 1024 to 65535 with --port.")
     wanted = [port] if port is not None else range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED)
     for candidate in wanted:
         try:
@@ -135,6 +137,7 @@ class Guard:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -147,13 +150,20 @@ class Guard:
 
 def _refusal(headers: Headers) -> str | None:
     host = headers.get("host", "")
-    name = urlsplit(f"//{host}").hostname or ""
-    if not is_loopback(name):
-        return f"Footnote answers only at this machine's own names, not at {name!r}."
+    if not is_loopback(_name(host)):
+        return "Footnote answers only at this machine's own names."
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and origin.removeprefix("http://") != host:
         return "Footnote answers only its own page."
     return None
+
+
+def _name(host: str) -> str:
+    """Return the name in a Host header, without its port."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _uncompressed(scope: Scope) -> Scope:

@@ -1,0 +1,146 @@
+"""The server: its socket, its headers, who may speak to it, and its end."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import socket
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.responses import HTMLResponse, JSONResponse, StreamingResponse
+
+from rag import ConfigError
+from ui.server import DEFAULT_PORT, address, application, is_loopback, open_socket, serving
+
+SCRIPT = "console.log('ours')"
+
+
+def page() -> HTMLResponse:
+    return HTMLResponse(f"<script>{SCRIPT}</script><script src='/x.js'></script>")
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Serve a page, a record and a stream."""
+    app = application()
+    app.add_api_route("/", page, response_class=HTMLResponse)
+    app.add_api_route("/record", lambda: JSONResponse({"a": 1}))
+    app.add_api_route("/stream", lambda: StreamingResponse(iter([b"a", b"b"])))
+    with serving(app, open_socket("127.0.0.1", 0)) as served:
+        yield served
+
+
+def get(url: str, path: str = "/", **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    try:
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
+def test_loopback_is_recognised(host: str) -> None:
+    """Names and numbers of this machine alone."""
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "192.168.0.2", "example.com", "", "::", "localhost.evil.test"]
+)
+def test_anything_else_is_not_loopback(host: str) -> None:
+    """What others could reach, or could point here, is not this machine's own."""
+    assert not is_loopback(host)
+
+
+def test_taken_port_is_passed_over() -> None:
+    """Without a wish, the next free port is taken."""
+    with open_socket("127.0.0.1", None) as first, open_socket("127.0.0.1", None) as second:
+        assert first.getsockname()[1] >= DEFAULT_PORT
+        assert second.getsockname()[1] > first.getsockname()[1]
+        assert address(second) == f"http://127.0.0.1:{second.getsockname()[1]}"
+
+
+def test_taken_port_that_was_asked_for_is_an_error() -> None:
+    """A wish is not passed over; the message names the fix."""
+    with open_socket("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"Port {port} .* leave --port out"):
+            open_socket("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 700000])
+def test_port_that_cannot_exist_is_an_error(port: int) -> None:
+    """A number out of range is wrong use, not a crash."""
+    with pytest.raises(ConfigError, match="--port"):
+        open_socket("127.0.0.1", port)
+
+
+def test_host_that_is_none_of_ours_is_an_error() -> None:
+    """An address that this machine does not have cannot be served at."""
+    with pytest.raises(ConfigError, match="cannot be used"):
+        open_socket("127.0.0.1.5", 0)
+
+
+def test_policy_allows_only_the_page_and_its_own_scripts(url: str) -> None:
+    """Inline scripts run by their hash; nothing comes from, or goes, elsewhere."""
+    status, headers, body = get(url)
+    policy = headers["Content-Security-Policy"]
+    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+    script = next(part for part in policy.split(";") if "script-src" in part)
+    assert status == 200
+    assert f"'sha256-{digest}'" in script
+    assert "unsafe-inline" not in script
+    assert script.count("sha256") == 1
+    assert "default-src 'self'" in policy
+    assert "connect-src 'self'" in policy
+    assert SCRIPT.encode() in body
+
+
+@pytest.mark.parametrize("path", ["/", "/record", "/stream", "/nothing"])
+def test_every_reply_has_strict_headers(url: str, path: str) -> None:
+    """Pages, records, streams and errors alike."""
+    headers = get(url, path)[1]
+    assert "'self'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_stream_is_passed_through(url: str) -> None:
+    """Only pages are held back for their hashes."""
+    assert get(url, "/stream")[2] == b"ab"
+
+
+@pytest.mark.parametrize("host", ["evil.test", "127.0.0.1.evil.test:80", "", "[", "10.0.0.1"])
+def test_foreign_name_is_refused(url: str, host: str) -> None:
+    """A web site that points its name at this machine gets nothing."""
+    status, _, body = get(url, Host=host)
+    assert status in (400, 403)
+    assert SCRIPT.encode() not in body
+
+
+def test_own_names_are_answered(url: str) -> None:
+    """By number or by name."""
+    port = urlsplit(url).port
+    assert get(url, Host=f"localhost:{port}")[0] == 200
+    assert get(url, Host=f"[::1]:{port}")[0] == 200
+
+
+def test_foreign_origin_is_refused(url: str) -> None:
+    """A web site cannot make the browser speak for it."""
+    assert get(url, Origin="https://evil.test")[0] == 403
+    assert get(url, Origin="null")[0] == 403
+    assert get(url, Origin=url)[0] == 200
+
+
+def test_server_ends_and_gives_its_port_back() -> None:
+    """Afterwards nobody listens there."""
+    with serving(application(), open_socket("127.0.0.1", 0)) as served:
+        port = urlsplit(served).port
+        assert get(served)[0] == 404
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=10)
