@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from rag.sentences import Span, split_sentences
 from rag.citing import Support, drop_markers, verify, with_markers, without_markers
 from rag.confidence import confidence
 from rag.errors import ModelError
 from rag.prompts import REFUSAL, answer_messages, refuses
 from rag.retrieval import Found
 from rag.schema import Answer, ChatModel, Citation, Event, Evidence, Sentence, Usage
+from rag.sentences import Span, split_sentences
 
 QUOTING = "quotes only"
 # Quoted sentences, when no model answers: the best, and others nearly as good.

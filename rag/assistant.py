@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rag.errors import EmbeddingMismatch, QuestionError, StoreError, UsageError
@@ -81,12 +80,7 @@ class Assistant:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -123,11 +117,9 @@ class Assistant:
         # Heavy: parsers and splitters are needed by those who add alone.
         from rag.adding import Adder, Limits
 
-        limits = Limits(
-            self.settings.passage_characters,
-            self.settings.file_megabytes * 1_000_000,
-            self.settings.parse_seconds,
-        )
+        settings = self.settings
+        file_bytes = settings.file_megabytes * 1_000_000
+        limits = Limits(settings.passage_characters, file_bytes, settings.parse_seconds)
         wanted = [paths] if isinstance(paths, str | Path) else list(paths)
         with self._writing:
             self._own()
@@ -312,10 +304,8 @@ class Assistant:
             max_tokens=self.settings.answer_tokens,
         ):
             timings["total"] = time.monotonic() - started
-            if event.answer is None:
-                yield event
-            else:
-                yield replace(event, answer=replace(event.answer, timings=dict(timings)))
+            whole = event.answer and replace(event.answer, timings=dict(timings))
+            yield replace(event, answer=whole)
 
     def _context(self, found: Found) -> tuple[Evidence, ...]:
         entries = self._library.entries(hit.passage.id for hit in found.hits)

@@ -305,10 +305,10 @@ def _delete(path: Path) -> None:
 
 
 def _chroma() -> _Chroma:
-    # Heavy: Chroma takes more than half a second to import, and reading can do without. It
-    # reads the environment then, and may not like what it finds, or that Python is ending.
     try:
+        # Heavy: Chroma takes more than half a second to import, and reading can do without.
         from rag import chroma
+    # It reads the environment then, and may not like what it finds, or that Python ends.
     except (ImportError, RuntimeError, ValueError) as error:
         raise IndexUnavailable(
             f"Chroma cannot be loaded ({error}). Search goes on without it; "

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import random
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -27,7 +21,6 @@ from tests.homes import (
     index_of,
     open_home,
     run_python,
-    start_python,
     three_files,
     unfindable,
     words_of,
@@ -81,75 +74,6 @@ def test_deleted_folder_is_built_again(home: Path) -> None:
         assistant.add(home.parent / "files")
         assert embedder.embedded == []
     assert unfindable(home) == []
-
-
-def garbage_everywhere(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            path.write_bytes(random.Random(1).randbytes(path.stat().st_size or 100))
-
-
-def halves(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            os.truncate(path, path.stat().st_size // 2)
-
-
-def vectors_gone(folder: Path) -> None:
-    for path in folder.rglob("*.bin"):
-        path.unlink()
-
-
-def vectors_garbled(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file() and path.suffix in (".bin", ".pickle"):
-            path.write_bytes(random.Random(2).randbytes(path.stat().st_size))
-
-
-def emptied(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            os.truncate(path, 0)
-
-
-def a_file_in_place_of_it(folder: Path) -> None:
-    shutil.rmtree(folder)
-    folder.write_text("not a folder")
-
-
-def foreign(folder: Path) -> None:
-    shutil.rmtree(folder)
-    shutil.copytree(folder.parent.parent.parent / "files", folder)
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home whose index has written its graph to files, closed."""
-    place = tmp_path_factory.mktemp("large")
-    library = Library(place / "home")
-    index = index_of(library)
-    index.open()
-    for n in range(4):
-        write(library, index, f"/n/{n}.txt", words_of(3_600, seed=n))
-    index.settle()
-    index.close()
-    library.close()
-    three_files(place / "files")
-    assert list((place / "home" / "chroma").rglob("*.bin")), "the graph was not written"
-    return place
-
-
-@pytest.mark.parametrize(
-    "harm",
-    [garbage_everywhere, halves, vectors_gone, vectors_garbled, emptied, a_file_in_place_of_it,
-     foreign],
-)  # fmt: skip
-def test_damaged_folder_is_built_again(large: Path, tmp_path: Path, harm) -> None:
-    """Whatever was done to the folder, this process lives and every passage is found."""
-    shutil.copytree(large, tmp_path, dirs_exist_ok=True)
-    harm(tmp_path / "home" / "chroma" / "g1")
-    assert unfindable(tmp_path / "home", every=5) == []
-    assert folders(tmp_path / "home") == ["g2"]
 
 
 def test_folder_that_was_being_written_is_not_trusted(home: Path) -> None:
@@ -333,16 +257,6 @@ def test_folder_that_cannot_be_made(home: Path) -> None:
         assert "heron" in assistant.search("heron")[0].passage.text
 
 
-def test_settings_of_other_programs_do_not_reach_chroma(home: Path) -> None:
-    """Chroma's own settings file, `.env` of the working folder, is not read."""
-    Path(".env").write_text("PERSIST_DIRECTORY=/nowhere\nMIGRATIONS=none\nALLOW_RESET=perhaps\n")
-    shutil.rmtree(home / "chroma")
-    library, index = opened(home)
-    assert index.ready
-    index.close()
-    library.close()
-
-
 def test_threads_search_while_one_writes(home: Path) -> None:
     """Searches in threads neither fail nor miss what was settled, while documents change."""
     library, index = opened(home)
@@ -369,75 +283,6 @@ def test_threads_search_while_one_writes(home: Path) -> None:
     library.close()
 
 
-ADD = """
-import sys
-from pathlib import Path
-from tests.homes import open_home
-with open_home(Path(sys.argv[1])) as assistant:
-    assistant.search("warm")
-    assistant._index.wait()
-    print("ready", flush=True)
-    assistant.add(sys.argv[2], progress=lambda p: print(p.done, flush=True))
-print("done", flush=True)
-"""
-
-
-@pytest.mark.parametrize("kill", range(6))
-def test_killed_while_adding(tmp_path: Path, kill: int) -> None:
-    """After a kill at any moment, what was committed is found by vector and by words, once."""
-    draw = random.Random(kill)
-    old = {f"f{n}": words_of(240, seed=n) for n in range(8)}
-    new = {f"f{n}": words_of(240, seed=n + 100) for n in range(16)}
-    home, files = tmp_path / "home", write_files(tmp_path / "files", **old)
-    with open_home(home) as assistant:
-        assistant.add(files)
-    write_files(files, **new)
-    child = start_python(ADD, home, files)
-    assert child.stdout is not None
-    child.stdout.readline()
-    for _ in range(draw.randrange(16)):
-        child.stdout.readline()
-    time.sleep(draw.random() * 0.05)
-    os.kill(child.pid, signal.SIGKILL)
-    child.communicate()
-
-    library = Library(home)
-    texts = {d.id: library.text_of(d.id) for d in library.documents()}
-    stems = [Path(d.uri).stem for d in library.documents()]
-    assert len(stems) == len(set(stems))
-    assert set(old) <= set(stems)
-    for document in library.documents():
-        stem = Path(document.uri).stem
-        assert texts[document.id].strip() in (old.get(stem), new[stem])
-        for passage in library.passages_of(document.id):
-            words = [w.strip(".").lower() for w in passage.text.split()]
-            found = [i for i, _ in library.search_words(words, limit=100)]
-            assert found.count(passage.id) == 1
-    library.close()
-    assert unfindable(home) == []
-    with open_home(home) as assistant:
-        report = assistant.add(files)
-        assert report.count("failed") == report.count("rejected") == 0
-        assert {assistant.text_of(d.id).strip() for d in assistant.documents()} == set(new.values())
-    assert unfindable(home) == []
-
-
-def test_script_that_ends_at_once_ends_cleanly(home: Path) -> None:
-    """A script that asks once and ends, without closing, ends well while Chroma loads."""
-    result = run_python(
-        """
-        import sys
-        from pathlib import Path
-        from tests.homes import open_home
-        assistant = open_home(Path(sys.argv[1]))
-        print(assistant.search("bridge")[0].passage.text[:10])
-        """,
-        home,
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    assert unfindable(home) == []
-
-
 def test_reading_does_not_load_chroma(home: Path) -> None:
     """Neither a search nor an answer of a reader loads Chroma, NLTK's models or a parser."""
     result = run_python(
@@ -452,66 +297,6 @@ def test_reading_does_not_load_chroma(home: Path) -> None:
         home,
     )
     assert result.stdout == "[]\n", result.stderr
-
-
-@pytest.fixture
-def server(tmp_path: Path):
-    """Return the address of a Chroma server."""
-    program = Path(sys.executable).with_name("chroma")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [program, "run", "--path", tmp_path / "server", "--host", "127.0.0.1", "--port", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    process.kill()
-    process.wait()
-
-
-def test_server_holds_the_indexes_of_several_libraries(server: str, tmp_path: Path) -> None:
-    """Two homes share one Chroma server and keep apart; what is missing there is sent anew."""
-    texts = {"one": "A heron stood on the weir.", "two": "A heron flew over the mill."}
-    for name, text in texts.items():
-        folder = write_files(tmp_path / f"files-{name}", note=text)
-        with open_home(tmp_path / name, chroma_url=server) as assistant:
-            assistant.add(folder)
-            assert assistant._index is not None
-            assert assistant._index.ready
-    for name in texts:
-        library = Library(tmp_path / name)
-        index = VectorIndex(library, tmp_path / name / "chroma", FINGERPRINT, url=server)
-        index.open()
-        ids, vectors = library.vectors()
-        assert [i for i, _ in index.search(vectors[0], limit=9) or []] == ids
-        index.rebuild()
-        assert [i for i, _ in index.search(vectors[0], limit=9) or []] == ids
-        index.close()
-        library.close()
-        assert not (tmp_path / name / "chroma").exists()
-
-
-def test_server_that_does_not_answer(tmp_path: Path) -> None:
-    """Without its server, adding and searching work, and the opening says what is wrong."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    with open_home(tmp_path / "home", chroma_url=url) as assistant:
-        assistant.add(three_files(tmp_path / "files"))
-        assert "Clara Holt" in assistant.search("Who designed the bridge?")[0].passage.text
-    library = Library(tmp_path / "home")
-    index = VectorIndex(library, tmp_path / "home" / "chroma", FINGERPRINT, url=url)
-    with pytest.raises(IndexUnavailable):
-        index.open()
-    index.close()
-    library.close()
 
 
 def test_adder_without_an_assistant(tmp_path: Path) -> None:

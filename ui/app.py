@@ -120,6 +120,7 @@ def _page(
     readiness: ReadinessReader,
     documents: Sequence[Document],
 ) -> gr.Blocks:
+    page: gr.Blocks
     with gr.Blocks(title="Footnote", analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_id="top"):
             _html(render.header(), "header")

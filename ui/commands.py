@@ -18,6 +18,7 @@ from pathlib import Path
 
 from rag import Assistant, ConfigError, Settings
 from ui.terminal import Terminal
+from ui.warming import Warming
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, settings: Settings) -> int:
-    # Gradio takes two seconds to import; no other command pays for it.
-    from ui.app import build
+    # The server's packages take half a second to import; no other command pays for it.
     from ui.server import address, is_loopback, open_socket, serving
-    from ui.warming import Warming
 
     if not is_loopback(arguments.host):
         raise ConfigError(
@@ -58,25 +57,28 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         ):
             # Before anything heavy: from here on a second start can name this page.
             assistant.announce(address(listener))
-            _tell_other_port(arguments.port, listener.getsockname()[1])
+            _tell_other_port(terminal, arguments.port, listener.getsockname()[1])
             warming = Warming(assistant)
             warming.start()
+            # Gradio takes two seconds to import, while the models load already.
+            from ui.app import build
+
             app, handlers = build(assistant, warming.readiness, assistant.documents())
             with serving(app, listener) as url, contextlib.closing(handlers):
-                print(f"Footnote is at {url}  (Ctrl-C ends it)", flush=True)
+                terminal.show_line(f"Footnote is at {url}  (Ctrl-C ends it)")
                 if not arguments.no_browser and _has_display():
                     webbrowser.open(url)
                 told.wait()
-    print("Ended.", flush=True)
+    terminal.show_line("Ended.")
     return 0
 
 
-def _tell_other_port(wanted: int | None, port: int) -> None:
+def _tell_other_port(terminal: Terminal, wanted: int | None, port: int) -> None:
     # Heavy, as above.
     from ui.server import DEFAULT_PORT
 
     if wanted is None and port != DEFAULT_PORT:
-        print(f"Port {DEFAULT_PORT} is taken, so the page is at the next free one.", flush=True)
+        terminal.show_line(f"Port {DEFAULT_PORT} is taken, so the page is at the next free one.")
 
 
 def _add(assistant: Assistant, paths: list[str], terminal: Terminal) -> None:
@@ -86,7 +88,7 @@ def _add(assistant: Assistant, paths: list[str], terminal: Terminal) -> None:
         report = assistant.add([Path(path) for path in paths], progress=progress)
     for result in report.documents:
         if result.status in ("rejected", "failed"):
-            print(f"{result.status}: {result.uri}: {result.reason}", file=sys.stderr)
+            terminal.complain(f"{result.status}: {result.uri}: {result.reason}")
 
 
 def _has_display() -> bool:

@@ -23,6 +23,7 @@ from ui.server import open_socket, serving
 from ui.warming import Warming
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ASKED = next(example for example in EXAMPLES if "Treasury" in example)
 UNANSWERABLE = "Who won the football World Cup in 2018?"
 _PATIENCE = 180_000  # milliseconds
 _SETTLED = 700  # milliseconds, for scrolling and fading to end
@@ -35,14 +36,14 @@ class Device:
     name: str
     width: int
     height: int
-    scale: float = 2
+    scale: float = 1
     dark: bool = False
 
 
 DEVICES = (
-    Device("page", 1280, 860),
-    Device("page-dark", 1280, 860, dark=True),
-    Device("page-phone", 390, 844),
+    Device("page", 1280, 800),
+    Device("dark", 1280, 800, dark=True),
+    Device("phone", 390, 844, scale=2),
 )
 
 
@@ -67,7 +68,10 @@ def take(folder: Path, documents: Path) -> Iterator[Path]:
     with served(documents) as address, chromium() as browser:
         for device in DEVICES:
             with opened(browser, device, address) as page:
-                yield from _tell(page, folder, device.name)
+                yield _answered(page, folder / f"{device.name}.png")
+        with opened(browser, DEVICES[0], address) as page:
+            _ask(page, UNANSWERABLE)
+            yield _shoot(page, folder / "refusal.png")
 
 
 @contextlib.contextmanager
@@ -81,7 +85,7 @@ def served(documents: Path) -> Iterator[str]:
             assistant.add(documents)
             warming = Warming(assistant)
             warming.start()
-            app, handlers = build(assistant, warming.readiness, examples=EXAMPLES)
+            app, handlers = build(assistant, warming.readiness, assistant.documents())
             warming.join()
             with (
                 serving(app, open_socket("127.0.0.1", 0)) as address,
@@ -123,17 +127,11 @@ def opened(browser: Browser, device: Device, address: str) -> Iterator[Page]:
     context.close()
 
 
-def _tell(page: Page, folder: Path, name: str) -> Iterator[Path]:
-    """Ask and click through a short conversation, with a picture of each state."""
-    yield _shoot(page, folder / f"{name}-empty.png")
-    page.click("#examples button >> nth=0")
-    page.wait_for_selector("#now .draft, #now .exchange:not([aria-busy])")
-    yield _shoot(page, folder / f"{name}-streaming.png", settle=False)
-    _ask(page, EXAMPLES[1])
+def _answered(page: Page, path: Path) -> Path:
+    """Ask an example question, click its first citation, and take the picture."""
+    _ask(page, ASKED)
     page.click("#now a.chip >> nth=0")
-    yield _shoot(page, folder / f"{name}.png")
-    _ask(page, UNANSWERABLE)
-    yield _shoot(page, folder / f"{name}-refusal.png")
+    return _shoot(page, path)
 
 
 def _ask(page: Page, question: str) -> None:
@@ -146,9 +144,8 @@ def _ask(page: Page, question: str) -> None:
     )
 
 
-def _shoot(page: Page, path: Path, *, settle: bool = True) -> Path:
-    if settle:
-        page.wait_for_timeout(_SETTLED)
+def _shoot(page: Page, path: Path) -> Path:
+    page.wait_for_timeout(_SETTLED)
     page.screenshot(path=path)
     return path
 

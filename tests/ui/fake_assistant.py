@@ -27,9 +27,12 @@ TEXT = (
 Script = Callable[[str], Iterator[Event]]
 
 
-def document(text: str = TEXT, *, title: str = "The treaty", uri: str = "notes/treaty.txt") -> Document:
+def document(
+    text: str = TEXT, *, title: str = "The treaty", uri: str = "notes/treaty.txt"
+) -> Document:
     """Return the record of a document with one passage."""
-    return Document("d1", uri, title, "text/plain", "0" * 64, len(text), 1, "2026-01-01T00:00:00Z")
+    added = "2026-01-01T00:00:00Z"
+    return Document("d1", uri, title, "text/plain", "0" * 64, len(text), 1, added)
 
 
 def hit(text: str = TEXT, **fields: str) -> Hit:
@@ -41,9 +44,7 @@ def hit(text: str = TEXT, **fields: str) -> Hit:
 def cite(quote: str, number: int = 1, text: str = TEXT, **fields: str) -> Citation:
     """Return a citation of words that stand in the text."""
     start = text.index(quote)
-    return Citation(
-        number, document(text, **fields), "p1", start, start + len(quote), None, quote
-    )
+    return Citation(number, document(text, **fields), "p1", start, start + len(quote), None, quote)
 
 
 def answer(

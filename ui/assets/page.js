@@ -16,7 +16,10 @@
 
   function show(turn, card) {
     const block = `#sources .of-turn[data-turn="${CSS.escape(turn)}"]`;
-    const rules = [`#sources .of-turn { display: none }`, `${block} { display: block !important }`];
+    const rules = [
+      `#sources .of-turn { display: none !important }`,
+      `${block} { display: block !important }`,
+    ];
     if (card) {
       rules.push(
         `#${CSS.escape(card)} { border-color: var(--accent) !important; ` +

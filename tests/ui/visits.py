@@ -1,0 +1,67 @@
+"""A tab of a real browser that remembers what the page did that it should not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 30_000  # milliseconds; a page that hangs should fail a test, not stop all
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start the Chromium of this machine; skip the test where there is none."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"there is no Chromium here (looked for {', '.join(BROWSERS)})")
+    with sync_playwright() as playwright:
+        # Without a sandbox of its own, since tests may run as root in a container.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """One open tab, and what it did that it should not."""
+
+    def __init__(
+        self, browser: Browser, url: str, *, state: str = "#state .ready", **options: object
+    ) -> None:
+        self.context = browser.new_context(**options)  # type: ignore[arg-type]
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", self._on_request)
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(url)
+        self.page.wait_for_selector("#question textarea")
+        self.page.wait_for_selector(state)
+
+    def _on_request(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def ask(self, question: str) -> None:
+        """Send a question and wait for the end of its answer."""
+        self.page.fill("#question textarea", question)
+        self.page.keyboard.press("Enter")
+        self.wait_for_answer(question)
+
+    def wait_for_answer(self, question: str) -> None:
+        self.page.wait_for_function(
+            """question => {
+              const item = document.querySelector("#now .exchange:not([aria-busy])");
+              return item && item.querySelector(".question p").textContent === question;
+            }""",
+            arg=question,
+        )
