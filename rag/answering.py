@@ -39,6 +39,11 @@ class Task:
     page_of: Callable[[str, int], int | None]
     timings: dict[str, float]
 
+    @property
+    def subject(self) -> str:
+        """Return what a follow-up leans on, which was added behind the question."""
+        return self.searched_for.removeprefix(self.question.strip()).strip(" ()")
+
 
 @dataclass
 class _Draft:
@@ -110,12 +115,11 @@ def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event
     if not model.ready:
         yield Event("loading")
     facts = [_with_room(evidence) for evidence in _reading_order(task.found.evidence)]
+    prompt = answer_messages(facts, task.question, subject=task.subject)
     reply, done = "", 0
     started = time.monotonic()
     try:
-        with closing(
-            model.stream(answer_messages(facts, task.searched_for), max_tokens=max_tokens)
-        ) as pieces:
+        with closing(model.stream(prompt, max_tokens=max_tokens)) as pieces:
             for piece in pieces:
                 if isinstance(piece, Usage):
                     draft.usage += piece

@@ -68,9 +68,11 @@ def fixed_messages() -> tuple[Message, ...]:
     return tuple(messages)
 
 
-def answer_messages(facts: Sequence[str], question: str) -> tuple[Message, ...]:
-    """Return the prompt for a question and the facts found for it."""
-    return (*fixed_messages(), Message("user", _task(facts, question)))
+def answer_messages(
+    facts: Sequence[str], question: str, *, subject: str = ""
+) -> tuple[Message, ...]:
+    """Return the prompt for a question, what it leans on if anything, and the facts found."""
+    return (*fixed_messages(), Message("user", _task(facts, question, subject)))
 
 
 def refuses(reply: str) -> bool:
@@ -81,6 +83,7 @@ def refuses(reply: str) -> bool:
     return plain.startswith(NOT_FOUND) or alone in (NOT_FOUND, REFUSAL.upper().rstrip("."))
 
 
-def _task(facts: Sequence[str], question: str) -> str:
+def _task(facts: Sequence[str], question: str, subject: str = "") -> str:
     lines = [f"{number}. {' '.join(fact.split())}" for number, fact in enumerate(facts, 1)]
-    return "Facts:\n" + "\n".join(lines) + f"\n\nQuestion: {' '.join(question.split())}"
+    about = f"\nSpeaking of: {' '.join(subject.split())}" if subject else ""
+    return "Facts:\n" + "\n".join(lines) + f"\n{about}\nQuestion: {' '.join(question.split())}"

@@ -138,6 +138,8 @@ class Retriever:
         ids = dict.fromkeys([i for i, _ in by_meaning] + [i for i, _ in by_words])
         entries = self._library.entries(ids)
         cosines = self._cosines(query, dict(by_meaning), entries)
+        # A document may have been replaced between the two looks at the library.
+        entries = {i: entry for i, entry in entries.items() if i in cosines}
         dense_scale = scale_of(
             (self._vectors.sample() @ query.vector).tolist() if entries else [],
             prior=_DENSE_PRIOR,

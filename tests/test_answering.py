@@ -260,7 +260,7 @@ def test_the_model_is_given_the_evidence_and_the_question():
     list(answer(task, model, strictness=0.4, max_tokens=100))
     prompt = model.prompts[0][-1].content
     assert all(e.text in prompt for e in found.evidence)
-    assert "And who? (the bridge)" in prompt
+    assert prompt.endswith("Speaking of: the bridge\nQuestion: And who?")
 
 
 class Watched(ScriptedModel):

@@ -202,17 +202,21 @@ def _wire(
     def stop(request: gr.Request) -> None:
         handlers.stop(session=_session(request))
 
-    def restart(request: gr.Request) -> tuple[Any, ...]:
-        return (
-            *_updates(handlers.restart(session=_session(request)))[:-1],
-            gr.update(visible=True),
-        )
+    def give_up(request: gr.Request) -> None:
+        handlers.give_up(session=_session(request))
+
+    def restart() -> tuple[Any, ...]:
+        return (*_updates(handlers.restart())[:-1], gr.update(visible=True))
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    asked = [_on_ask([parts.question.submit, parts.send.click], ask, parts.question, parts, quiet)]
-    asked += [_on_ask([button.click], ask, button, parts, quiet) for button in examples]
+    _on_ask([parts.question.submit, parts.send.click], ask, parts.question, parts, quiet)
+    for button in examples:
+        _on_ask([button.click], ask, button, parts, quiet)
     parts.stop.click(stop, None, None, queue=False, **quiet)
-    parts.new.click(restart, None, parts.outputs, cancels=asked, **quiet)
+    # In two steps, so that the last words of an answer come before the page is emptied. Not
+    # by cancelling: a cancelled event could not be set off again.
+    ended = parts.new.click(give_up, None, None, queue=False, **quiet)
+    ended.then(restart, None, parts.outputs, **quiet)
     page.load(handlers.watch, None, parts.state, concurrency_limit=None, **quiet)
     page.unload(stop)
 
@@ -223,10 +227,10 @@ def _on_ask(
     source: gr.Textbox | gr.Button,
     parts: _Parts,
     quiet: dict[str, Any],
-) -> Any:
+) -> None:
     inputs = [source, parts.conversation]
     queued = {"concurrency_id": "ask", "concurrency_limit": _AT_ONCE}
-    return gr.on(triggers, ask, inputs, parts.outputs, **queued, **quiet)
+    gr.on(triggers, ask, inputs, parts.outputs, **queued, **quiet)
 
 
 def _session(request: gr.Request) -> str:

@@ -27,6 +27,8 @@ NEIGHBOURS = 280
 """Characters of a document shown on each side of a quote."""
 
 _POLL_SECONDS = 0.2
+# Long enough for an answer to notice; a page that has gone never takes its last view.
+_END_SECONDS = 2.0
 _WAITING: dict[Stage, str | None] = {
     "searching": "Searching your documents…",
     "reading": "Reading the passages…",
@@ -74,6 +76,8 @@ class _Run:
     """One answer under way, pumped by its own thread so that waiting can be interrupted."""
 
     stopped: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    given_up: bool = False
     events: queue.SimpleQueue[object] = field(default_factory=queue.SimpleQueue)
 
     def pump(self, start: Callable[[], Iterator[Event]]) -> None:
@@ -124,12 +128,15 @@ class Handlers:
             yield view
             sources = view.now_sources
             for step in self._exchanges(item, _history(conversation), run):
+                if run.given_up:
+                    return
                 view = _view(step, conversation)
                 # Sources that stay as they are keep what the reader opened and scrolled to.
                 yield view if view.now_sources != sources else replace(view, now_sources=None)
                 sources = view.now_sources
         finally:
             run.stopped.set()
+            run.ended.set()
             if self._runs.get(session) is run:
                 del self._runs[session]
 
@@ -143,9 +150,16 @@ class Handlers:
         if run is not None:
             run.stopped.set()
 
-    def restart(self, *, session: str) -> View:
+    def give_up(self, *, session: str) -> None:
+        """End the answer that this session is waiting for, if any, without another view."""
+        run = self._runs.get(session)
+        if run is not None:
+            run.given_up = True
+            run.stopped.set()
+            run.ended.wait(_END_SECONDS)
+
+    def restart(self) -> View:
         """Forget the conversation."""
-        self.stop(session=session)
         return View((), "", render.no_sources(), past="", past_sources="", question="")
 
     def watch(self) -> Iterator[str]:

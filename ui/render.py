@@ -125,7 +125,7 @@ def _reply(item: Exchange) -> str:
 def _so_far(item: Exchange) -> str:
     draft = f'<span class="draft">{escape(item.draft)}</span>' if item.draft else ""
     words = f"{_streamed(item.text)} {draft}" if item.text or draft else ""
-    return f'<p class="paragraph">{words.strip()}</p>' if words else ""
+    return f'<p class="prose">{words.strip()}</p>' if words else ""
 
 
 def _waiting(item: Exchange) -> str:
@@ -183,7 +183,7 @@ def _prose(number: int, answer: Answer) -> str:
         if new_paragraph:
             paragraphs.append([])
         paragraphs[-1].append(_sentence(number, sentence))
-    return "".join(f'<p class="paragraph">{" ".join(p)}</p>' for p in paragraphs if p)
+    return "".join(f'<p class="prose">{" ".join(p)}</p>' for p in paragraphs if p)
 
 
 def _with_breaks(answer: Answer) -> Iterator[tuple[Sentence, bool]]:
@@ -227,7 +227,8 @@ def _meta(number: int, answer: Answer) -> str:
     label = "1 source" if count == 1 else f"{count} sources"
     parts = [
         f'<a class="show" href="#sources-{number}" data-turn="{number}">{label}</a>',
-        f"<span>{round(100 * answer.confidence)} % confidence</span>",
+        # Nothing is certain: what would round to 100 is shown as 99.
+        f"<span>{min(99, round(100 * answer.confidence))} % confidence</span>",
     ]
     if "total" in answer.timings:
         parts.append(f"<span>{answer.timings['total']:.1f} s</span>")

@@ -23,7 +23,7 @@ from ui.server import open_socket, serving
 from ui.warming import Warming
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ASKED = next(example for example in EXAMPLES if "Treasury" in example)
+ASKED = EXAMPLES[3:5]
 UNANSWERABLE = "Who won the football World Cup in 2018?"
 _PATIENCE = 180_000  # milliseconds
 _SETTLED = 700  # milliseconds, for scrolling and fading to end
@@ -118,6 +118,7 @@ def opened(browser: Browser, device: Device, address: str) -> Iterator[Page]:
         viewport={"width": device.width, "height": device.height},
         device_scale_factor=device.scale,
         color_scheme="dark" if device.dark else "light",
+        is_mobile=device.width < 500,
     )
     page = context.new_page()
     page.set_default_timeout(_PATIENCE)
@@ -128,8 +129,9 @@ def opened(browser: Browser, device: Device, address: str) -> Iterator[Page]:
 
 
 def _answered(page: Page, path: Path) -> Path:
-    """Ask an example question, click its first citation, and take the picture."""
-    _ask(page, ASKED)
+    """Ask two example questions, click the first citation of the last, take the picture."""
+    for question in ASKED:
+        _ask(page, question)
     page.click("#now a.chip >> nth=0")
     return _shoot(page, path)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.conftest import MODELS, ROOT
+from tests.conftest import ROOT
 from tests.ui.served import Served, serve
 from tests.ui.visits import Visit, chromium
 
@@ -124,8 +124,10 @@ def test_markup_of_a_document_is_shown_as_text(visit: Visit) -> None:
     visit.page.click("#now a.chip")
     expect(visit.page.locator("#card-1-1 mark.quote")).to_contain_text("to every visitor [7].")
     visit.ask("How high is the zebra fence in metres?")
-    expect(visit.page.locator("#now .reply")).to_contain_text("[1](javascript:alert(1))")
+    expect(visit.page.locator("#now .reply")).to_contain_text("![x](http://evil.test/y)")
     visit.page.click("#now a.chip")
+    quote = visit.page.locator("#card-2-1 mark.quote")
+    expect(quote).to_contain_text("[1](javascript:alert(1)) metres <b>high</b>")
     expect(visit.page.locator("#sources")).to_contain_text("zebra <img src=x onerror=alert(1)>")
     held = "#chat :is(img, script, iframe, b), #sources :is(img, script, iframe, b)"
     expect(visit.page.locator(held)).to_have_count(0)
@@ -286,7 +288,6 @@ def test_focus_can_be_seen(visit: Visit) -> None:
 
 
 @pytest.mark.model
-@pytest.mark.skipif(not MODELS.exists(), reason="the language model has not been joined yet")
 def test_whole_way_with_the_language_model(browser: Browser, tmp_path: Path) -> None:
     """Loading is told, passages come before words, Stop stops, and an answer is cited."""
     with serve("--add", str(ROOT / "seeds"), llm="embedded") as served:

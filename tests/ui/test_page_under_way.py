@@ -91,21 +91,21 @@ def test_passages_then_words_then_draft(visit: Visit) -> None:
     """The panel fills before the first word; what is not yet verified is light."""
     begin(visit)
     expect(visit.page.locator("#sources .card:visible")).to_have_count(1)
-    expect(visit.page.locator("#now .paragraph")).to_have_count(0)
+    expect(visit.page.locator("#now .prose")).to_have_count(0)
     expect(visit.page.locator("#now .waiting")).to_contain_text("Reading")
     expect(visit.page.locator("#now .draft")).to_have_text("Trade came")
-    expect(visit.page.locator("#now .paragraph")).to_contain_text("They met in Geneva.")
+    expect(visit.page.locator("#now .prose")).to_contain_text("They met in Geneva.")
     visit.page.click("#stop")
 
 
 def test_stop_stops_the_model_and_keeps_the_text(visit: Visit, slow: SlowPage) -> None:
     """The partial text stays, the stream is closed, and the next question is answered."""
     begin(visit)
-    expect(visit.page.locator("#now .paragraph")).to_contain_text("They met")
+    expect(visit.page.locator("#now .prose")).to_contain_text("They met")
     expect(visit.page.locator("#send")).to_be_hidden()
     visit.page.click("#stop")
     expect(visit.page.locator("#now .stopped")).to_have_text("Stopped.")
-    expect(visit.page.locator("#now .paragraph")).to_contain_text("They met")
+    expect(visit.page.locator("#now .prose")).to_contain_text("They met")
     expect(visit.page.locator("#stop")).to_be_hidden()
     slow.wait_until_closed(HANGS)
     visit.ask("Where?")
@@ -116,7 +116,7 @@ def test_closed_tab_stops_the_model(browser: Browser, slow: SlowPage) -> None:
     """Nobody reads on, so nobody writes on."""
     tab = Visit(browser, slow.url)
     begin(tab, "Which tab hangs?")
-    expect(tab.page.locator("#now .paragraph")).to_contain_text("They met")
+    expect(tab.page.locator("#now .prose")).to_contain_text("They met")
     tab.context.close()
     slow.wait_until_closed("Which tab hangs?")
 
@@ -124,7 +124,7 @@ def test_closed_tab_stops_the_model(browser: Browser, slow: SlowPage) -> None:
 def test_reload_stops_the_model(visit: Visit, slow: SlowPage) -> None:
     """A page that begins anew leaves no answer behind."""
     begin(visit, "Which reload hangs?")
-    expect(visit.page.locator("#now .paragraph")).to_contain_text("They met")
+    expect(visit.page.locator("#now .prose")).to_contain_text("They met")
     visit.page.reload()
     slow.wait_until_closed("Which reload hangs?")
     visit.page.wait_for_selector("#state .ready")
@@ -158,7 +158,7 @@ def test_failure_in_the_middle_is_a_sentence(visit: Visit) -> None:
     """What was written stays, the trouble is told, and the page goes on."""
     begin(visit, "Which one fails?")
     expect(visit.page.locator("#now .failed")).to_contain_text("The model went away. Ask again.")
-    expect(visit.page.locator("#now .paragraph")).to_contain_text("They met")
+    expect(visit.page.locator("#now .prose")).to_contain_text("They met")
     visit.ask("Where?")
 
 

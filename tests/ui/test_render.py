@@ -163,6 +163,12 @@ def test_answer_tells_confidence_and_time() -> None:
     assert "2 sources" in text
 
 
+def test_no_answer_is_certain() -> None:
+    """A confidence just below 1 is not rounded up to certainty."""
+    sure = replace(finished(), answer=replace(geneva("Where?"), confidence=0.999))
+    assert "99 % confidence" in render.exchange(sure)
+
+
 def test_rewritten_question_is_told() -> None:
     """What was searched for is shown only where it is not what was asked."""
     rewritten = replace(finished(), answer=replace(geneva("And when?"), searched_for="Met when?"))
@@ -222,7 +228,7 @@ def test_paragraphs_of_an_answer_stay_apart() -> None:
     """A line break between sentences starts a new paragraph."""
     built = geneva("Where?")
     broken = replace(built, text=built.text.replace(" Trade", "\n\nTrade"))
-    assert render.exchange(replace(finished(), answer=broken)).count('class="paragraph"') == 2
+    assert render.exchange(replace(finished(), answer=broken)).count('class="prose"') == 2
 
 
 @pytest.mark.parametrize(

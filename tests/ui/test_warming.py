@@ -6,6 +6,7 @@ import pytest
 
 from rag import ModelError, ProgressCallback
 from tests.ui.fake_assistant import FakeAssistant
+from ui.conversation import Readiness
 from ui.warming import UNEXPECTED, Warming
 
 PATIENCE = 10
@@ -39,13 +40,14 @@ def test_it_is_preparing_until_it_is_ready() -> None:
 
 def test_progress_is_told() -> None:
     """Whoever asks in between hears how far it is."""
-    assistant = FakeAssistant()
-    warming = Warming(assistant)
-    seen = []
-    assistant.warm = lambda progress=None: (  # type: ignore[method-assign]
-        FakeAssistant.warm(assistant, progress),
-        seen.append(warming.readiness()),
-    )[1]
+    seen: list[Readiness] = []
+
+    class Watched(FakeAssistant):
+        def warm(self, progress: ProgressCallback | None = None) -> None:
+            super().warm(progress)
+            seen.append(warming.readiness())
+
+    warming = Warming(Watched())
     warming.start()
     warming.join(PATIENCE)
     assert seen[0].progress is not None
