@@ -46,7 +46,7 @@ def measure_page(home: Path, models: Path, questions: Sequence[str]) -> Figures:
         loads = time.perf_counter() - started
         started = time.perf_counter()
         ask(page, questions[0])
-        page.wait_for_selector("#now .paragraph:not(:empty)", timeout=_PATIENCE)
+        page.wait_for_selector("#now .prose:not(:empty)", timeout=_PATIENCE)
         first_words = time.perf_counter() - started
         wait_for_answer(page, questions[0])
         seconds = []

@@ -114,7 +114,8 @@ def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event
     task = draft.task
     if not model.ready:
         yield Event("loading")
-    facts = [_with_room(evidence) for evidence in _reading_order(task.found.evidence)]
+    # Best first: a small model leans on what it reads first.
+    facts = [evidence.text for evidence in task.found.evidence]
     prompt = answer_messages(facts, task.question, subject=task.subject)
     reply, done = "", 0
     started = time.monotonic()
@@ -168,19 +169,6 @@ def _checked(draft: _Draft, text: str) -> Iterator[Event]:
 def _best(evidence: Sequence[Evidence]) -> list[Evidence]:
     near = [e for e in evidence if e.score >= evidence[0].score - _NEARLY]
     return near[:_MOST_QUOTES]
-
-
-def _reading_order(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Order sentences as their passages rank, and within a passage as they stand there."""
-    rank: dict[str, int] = {}
-    for item in evidence:
-        rank.setdefault(item.passage.id, len(rank))
-    return sorted(evidence, key=lambda e: (rank[e.passage.id], e.start))
-
-
-def _with_room(evidence: Evidence) -> str:
-    """Return the sentence as the model reads it."""
-    return evidence.text
 
 
 def _finished(draft: _Draft, sure: float, model: ChatModel | None) -> Answer:

@@ -45,7 +45,7 @@ def _title_line(text: str) -> str | None:
     """Return the first line if it reads like a title: short, alone, and no sentence."""
     first, _, rest = text.partition("\n")
     alone = rest.startswith("\n") and _TITLE_FROM <= len(first) <= _TITLE_TO
-    return first if alone and first[0].isalnum() and first[-1] not in ".,;:" else None
+    return first if alone and not first[0].islower() and first[-1] not in ".,;:" else None
 
 
 def parse_markdown(data: bytes, stem: str) -> tuple[str, Layout]:

@@ -364,6 +364,7 @@ def test_every_type_has_a_parser() -> None:
         ("Relations in 2025: An Outlook\n\nThe two sides met.", "Relations in 2025: An Outlook"),
         ("The two sides met in Geneva.\n\nThey agreed.", "notes"),
         ("It was the best of times, it was\nthe worst of times.", "notes"),
+        ("web log free\n\nRelations in 2025\n\nThe two sides met.", "notes"),
         ("Only a line that ends without a stop", "notes"),
     ],
 )

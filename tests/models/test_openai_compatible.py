@@ -275,7 +275,7 @@ def test_a_cancelled_answer_leaves_the_model_usable() -> None:
         chat = OpenAICompatibleChat("tiny", server.url)
         pieces = chat.stream(QUESTION, max_tokens=20)
         next(pieces)
-        pieces.close()  # type: ignore[attr-defined]
+        pieces.close()
         assert list(chat.stream(QUESTION, max_tokens=20))[-1] == Usage(7, 3)
         chat.close()
         assert list(chat.stream(QUESTION, max_tokens=20))[-1] == Usage(7, 3)
