@@ -110,6 +110,7 @@ def _measure_adding(place: Place) -> Iterator[Row]:
     write_texts(place.seeds, folder)
     settings = place.settings(home=place.folder / "adding")
     with Assistant(settings) as assistant:
+        assistant.warm()
         started = time.perf_counter()
         assistant.add(folder)
         adding = time.perf_counter() - started

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -42,8 +43,8 @@ from rag.schema import (
 if TYPE_CHECKING:
     from rag.index import VectorIndex
 
-# Passages embedded between two reports of progress.
-_STRIDE = 64
+# Passages embedded together, between two reports of progress: some seconds of work.
+_TOGETHER = 256
 # What a home holds beside the files that begin with the library's name.
 _OWN = frozenset({LOCK_NAME, OWNER_NAME, "chroma", "models"})
 
@@ -88,32 +89,48 @@ class Adder:
         wanted = [str(path) for path in paths]
         found = [self._as_known(s) for s in find_sources(wanted) if not self._is_own(s)]
         tell = _Reporter(progress, len(found))
-        results = list(self._add_all(found, tell))
+        results = self._add_all(found, tell)
         removed = list(self._remove_missing(wanted, found))
         self._index.settle()
         return AddReport(tuple(results), tuple(removed), time.monotonic() - started)
 
     def _add_all(
         self, found: list[Source | DocumentResult], tell: _Reporter
-    ) -> Iterator[DocumentResult]:
+    ) -> list[DocumentResult]:
+        """Return a result for each file, in the order found.
+
+        Small documents are embedded together: passages of like length then share a batch,
+        and little is padded. Each is written by itself all the same.
+        """
+        results: dict[int, DocumentResult] = {}
+        group: dict[int, _Parsed] = {}
+        for number, parsed in enumerate(self._parse_all(found)):
+            if isinstance(parsed, DocumentResult):
+                results[number] = parsed
+                tell.done(1)
+                continue
+            group[number] = parsed
+            if sum(len(item.chunks) for item in group.values()) >= _TOGETHER:
+                results |= zip(group, self._write_all(list(group.values()), tell), strict=True)
+                group = {}
+        if group:
+            results |= zip(group, self._write_all(list(group.values()), tell), strict=True)
+        return [results[number] for number in sorted(results)]
+
+    def _parse_all(
+        self, found: list[Source | DocumentResult]
+    ) -> Iterator[_Parsed | DocumentResult]:
         limits = self._limits
         loader = Loader(seconds=limits.parse_seconds, max_bytes=limits.file_bytes)
         # The next file is parsed by another process while this one is embedded here.
         with contextlib.closing(loader), ThreadPoolExecutor(1) as ahead:
-            upcoming = iter(found)
-            pending: Future[_Parsed | DocumentResult] | None = None
-            for item in upcoming:
-                pending = ahead.submit(self._parse, item, loader)
-                break
-            while pending is not None:
-                parsed = pending.result()
-                following = next(upcoming, None)
-                pending = (
-                    None if following is None else ahead.submit(self._parse, following, loader)
-                )
-                result = parsed if isinstance(parsed, DocumentResult) else self._write(parsed, tell)
-                tell.file_done()
-                yield result
+            pending: deque[Future[_Parsed | DocumentResult]] = deque()
+            for item in found:
+                pending.append(ahead.submit(self._parse, item, loader))
+                if len(pending) > 1:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
 
     def _parse(self, item: Source | DocumentResult, loader: Loader) -> _Parsed | DocumentResult:
         if isinstance(item, DocumentResult):
@@ -135,9 +152,21 @@ class Adder:
             return DocumentResult(item.uri, "rejected", reason)
         return _Parsed(item, _document(item, sha256, loaded, len(chunks)), loaded, chunks)
 
-    def _write(self, parsed: _Parsed, tell: _Reporter) -> DocumentResult:
+    def _write_all(self, group: list[_Parsed], tell: _Reporter) -> list[DocumentResult]:
+        """Embed documents together, then write each in a transaction of its own."""
+        vectors = self._embed(group, tell)
+        results, ids, start = [], [], 0
+        for parsed in group:
+            end = start + len(parsed.chunks)
+            results.append(self._write(parsed, vectors[start:end]))
+            ids += [passage_id(parsed.document.id, n) for n in range(len(parsed.chunks))]
+            start = end
+        self._index.write(ids, vectors)
+        tell.done(len(group))
+        return results
+
+    def _write(self, parsed: _Parsed, vectors: NDArray[np.float32]) -> DocumentResult:
         known = self._library.document_at(parsed.document.uri)
-        vectors = self._embed(parsed, tell)
         folder = str(parsed.source.folder) if parsed.source.folder else None
         gone = self._library.write(
             NewDocument(parsed.document, parsed.loaded, folder, parsed.chunks, vectors),
@@ -145,19 +174,20 @@ class Adder:
         )
         if gone:
             self._index.delete(gone)
-        ids = [passage_id(parsed.document.id, n) for n in range(len(parsed.chunks))]
-        self._index.write(parsed.document.id, ids, vectors)
         status: Status = "added" if known is None else "updated"
         return DocumentResult(parsed.document.uri, status, document=parsed.document)
 
-    def _embed(self, parsed: _Parsed, tell: _Reporter) -> NDArray[np.float32]:
-        text = parsed.loaded.text
-        texts = [text[chunk.start : chunk.end] for chunk in parsed.chunks]
+    def _embed(self, group: list[_Parsed], tell: _Reporter) -> NDArray[np.float32]:
+        texts = [
+            parsed.loaded.text[chunk.start : chunk.end]
+            for parsed in group
+            for chunk in parsed.chunks
+        ]
         rows = []
         # Progress is told within a long document too.
-        for start in range(0, len(texts), _STRIDE):
-            rows.append(self._embedder.embed(texts[start : start + _STRIDE]))
-            tell.part_done(min(start + _STRIDE, len(texts)) / len(texts))
+        for start in range(0, len(texts), _TOGETHER):
+            rows.append(self._embedder.embed(texts[start : start + _TOGETHER]))
+            tell.part(len(group) * min(start + _TOGETHER, len(texts)) / len(texts))
         return np.concatenate(rows)
 
     def _is_own(self, item: Source | DocumentResult) -> bool:
@@ -207,8 +237,8 @@ def embed_anew(
         nonlocal done
         for document in library.documents():
             passages = library.passages_of(document.id)
-            for start in range(0, len(passages), _STRIDE):
-                part = passages[start : start + _STRIDE]
+            for start in range(0, len(passages), _TOGETHER):
+                part = passages[start : start + _TOGETHER]
                 yield [p.id for p in part], embedder.embed([p.text for p in part])
                 done += len(part)
                 if progress:
@@ -244,19 +274,22 @@ def _document(source: Source, sha256: str, loaded: LoadedText, n_passages: int) 
 
 
 class _Reporter:
-    """Tells the progress of an `add`, in files, fractions within a long one included."""
+    """Tells the progress of an `add`, in files, fractions of those under way included."""
 
     def __init__(self, callback: ProgressCallback | None, total: int) -> None:
         self._callback = callback
         self._total = total
         self._done = 0
 
-    def part_done(self, fraction: float) -> None:
-        if self._callback:
-            done = self._done + min(fraction, 0.99)
-            self._callback(Progress("Adding documents", done, self._total, "files"))
+    def part(self, files: float) -> None:
+        """Tell that so many files more are embedded, though not yet written."""
+        self._tell(self._done + 0.99 * files)
 
-    def file_done(self) -> None:
-        self._done += 1
+    def done(self, files: int) -> None:
+        """Tell that so many files more are done."""
+        self._done += files
+        self._tell(self._done)
+
+    def _tell(self, done: float) -> None:
         if self._callback:
-            self._callback(Progress("Adding documents", self._done, self._total, "files"))
+            self._callback(Progress("Adding documents", done, self._total, "files"))

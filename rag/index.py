@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import FootnoteError, IndexUnavailable
-from rag.library import INDEX_BEHIND, INDEX_UP_TO_DATE
+from rag.library import INDEX_BEHIND, INDEX_UP_TO_DATE, document_of
 
 if TYPE_CHECKING:
     from rag.chroma import ChromaCollection
@@ -168,11 +168,11 @@ class VectorIndex:
                 self._distrust(error)
             return None
 
-    def write(self, document_id: str, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Add the passages of a document, if the index is open; it is behind otherwise."""
+    def write(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Add passages, if the index is open; it is behind otherwise."""
         with self._changing() as collection:
             if collection is not None:
-                collection.upsert(ids, vectors, [document_id] * len(ids))
+                collection.upsert(ids, vectors, list(map(document_of, ids)))
 
     def delete(self, ids: Sequence[str]) -> None:
         """Take passages out, if the index is open; it is behind otherwise."""
@@ -226,7 +226,7 @@ class VectorIndex:
         if isinstance(place, Path):
             _delete(place)
         ids, vectors = self._library.vectors()
-        documents = [i.rpartition("-")[0] for i in ids]
+        documents = list(map(document_of, ids))
         with contextlib.ExitStack() as stack:
             name = self._name(generation)
             collection = _chroma().collection(place, name, create=True)

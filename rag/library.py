@@ -328,6 +328,11 @@ def _unknown(document_id: str) -> UnknownDocument:
     )
 
 
+def document_of(passage: str) -> str:
+    """Return the id of the document that a passage with this id belongs to."""
+    return passage.rpartition("-")[0]
+
+
 def _bump(connection: Connection, facts: dict[str, str]) -> None:
     revision = str(_revision(connection) + 1)
     _record(connection, {**INDEX_BEHIND, **facts, "revision": revision})

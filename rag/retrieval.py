@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.expecting import Kind, has_kind, kind_expected
-from rag.library import Entry, Library
+from rag.library import Entry, Library, document_of
 from rag.ranking import Scale, bm25, coverage, inverse_frequencies, logistic, scale_of
 from rag.schema import Embedder, Evidence, Hit
 from rag.words import content_words, terms
@@ -216,7 +216,7 @@ class _VectorCache:
         scores = matrix @ vector
         if documents is not None:
             allowed = set(documents)
-            outside = [n for n, i in enumerate(ids) if i.rpartition("-")[0] not in allowed]
+            outside = [n for n, i in enumerate(ids) if document_of(i) not in allowed]
             scores[outside] = -np.inf
         best = np.argsort(-scores, kind="stable")[:limit]
         return [(ids[n], float(scores[n])) for n in best if np.isfinite(scores[n])]

@@ -292,7 +292,7 @@ def test_disk_full_while_adding(home: Path, files: Path) -> None:
 
 def test_interrupt_while_adding(home: Path, tmp_path: Path) -> None:
     """Ctrl-C in the middle of an add ends the program soon and loses no document."""
-    files = write_files(tmp_path / "files", **{f"f{n}": words_of(600, seed=n) for n in range(30)})
+    files = write_files(tmp_path / "files", **{f"f{n}": words_of(6000, seed=n) for n in range(30)})
     child = start_python(
         """
         import sys
@@ -305,7 +305,7 @@ def test_interrupt_while_adding(home: Path, tmp_path: Path) -> None:
         files,
     )
     assert child.stdout is not None
-    for _ in range(8):
+    for _ in range(6):
         child.stdout.readline()
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=30)

@@ -55,7 +55,7 @@ def write(library: Library, index: VectorIndex, uri: str, text: str, version: st
     gone = library.write(new, fingerprint=FINGERPRINT)
     index.delete(gone)
     ids = [f"{new.document.id}-{n:05d}" for n in range(len(new.chunks))]
-    index.write(new.document.id, ids, new.vectors)
+    index.write(ids, new.vectors)
 
 
 def test_every_passage_is_found_by_its_own_vector(home: Path) -> None:

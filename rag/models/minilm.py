@@ -28,7 +28,7 @@ FINGERPRINT = f"minilm-int8:{SHA256[MODEL][:12]}:mean:l2:256"
 DIMENSIONS = 384
 MAX_TOKENS = 256
 # Measured on 2 cores: larger batches pad more than they save.
-BATCH = 16
+BATCH = 8
 
 
 class MiniLM:
