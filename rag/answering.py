@@ -8,7 +8,7 @@ quotes; a sentence nothing supports is never shown as an answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -85,7 +85,7 @@ class _Draft:
 
 def answer(
     task: Task, model: ChatModel | None, *, strictness: float, max_tokens: int
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Yield the steps of an answer; the last event carries it.
 
     Refuses when the documents seem not to hold the answer. Quotes the best sentences when
@@ -135,9 +135,13 @@ def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event
                 if spans and not refuses(reply):
                     yield Event("writing", draft=reply[spans[-1][0] :].strip())
     except ModelError as error:
-        draft.notice = f"The language model did not finish, so this is quoted. {error}"
+        kept = "what it had written so far is kept" if draft.sentences else "this is quoted"
+        draft.notice = f"The language model did not finish, so {kept}. {error}"
     else:
-        for start, end in split_sentences(reply)[done:]:
+        rest = split_sentences(reply)[done:]
+        # At the limit the last sentence was cut off; alone, it is better than none.
+        is_cut = draft.usage.completion_tokens >= max_tokens and (draft.sentences or rest[1:])
+        for start, end in rest[:-1] if is_cut else rest:
             yield from _checked(draft, reply[start:end])
         draft.model_refused = refuses(reply)
     task.timings["model"] = time.monotonic() - started

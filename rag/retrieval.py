@@ -30,6 +30,9 @@ CANDIDATES = 50
 LEXICAL_WEIGHT = 0.5
 # What a sentence loses that lacks the kind of thing the question asks for.
 KIND_PENALTY = 0.7
+# What a sentence loses that looks like a heading: it names a topic and says nothing of it.
+HEADING_PENALTY = 2.0
+_HEADING_LENGTH = 80
 # Passages drawn to learn what score one gets by chance.
 _SAMPLE = 512
 # Best sentences among which one must have the kind of thing that is asked for.
@@ -184,7 +187,8 @@ class Retriever:
         ):
             score = candidate.fused + dense_scale.z(cosine) + lexical_scale.z(words)
             fits = query.kind is None or has_kind(text, query.kind, question=query.question)
-            score += 0.0 if fits else -KIND_PENALTY
+            score -= 0.0 if fits else KIND_PENALTY
+            score -= HEADING_PENALTY if _is_like_heading(text) else 0.0
             evidence = Evidence(candidate.entry.passage, start, end, text, score)
             scored.append(_ScoredSentence(evidence, cosine, found_terms, fits))
         return sorted(scored, key=lambda s: -s.evidence.score)
@@ -261,6 +265,10 @@ def _fused(
         for i, entry in entries.items()
     ]
     return sorted(ranked, key=lambda c: (-c.fused, c.entry.passage.id))
+
+
+def _is_like_heading(text: str) -> bool:
+    return len(text) < _HEADING_LENGTH and text[-1].isalnum()
 
 
 def _pool(scores: Sequence[float]) -> Scale:

@@ -318,3 +318,16 @@ def test_the_sources_of_an_answer_are_quoted_exactly(reply: str):
     for citation in answer_of(reply).citations:
         source = {"d1": TEXT, "d2": OTHER}[citation.document.id]
         assert source[citation.start : citation.end] == citation.quote
+
+
+def test_a_sentence_cut_at_the_limit_is_left_out():
+    """What the token limit cut in the middle is not shown beside whole sentences."""
+    model = ScriptedModel("The U.S. Army built the Harwick Bridge in 1932. Ada Morley designed")
+    found = found_of(TEXT, OTHER)
+    question = "Who built the Harwick Bridge?"
+    task = Task(question, question, found, found.evidence, lambda _document, _offset: None, {})
+    *_, last = answer(task, model, strictness=0.0, max_tokens=5)
+    assert last.answer is not None
+    assert [s.text for s in last.answer.sentences] == [
+        "The U.S. Army built the Harwick Bridge in 1932."
+    ]

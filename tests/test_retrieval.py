@@ -208,3 +208,13 @@ def test_without_a_ready_index_all_vectors_are_searched(library: Library, retrie
     other = Retriever(library, AbsentIndex(), EMBEDDER)  # type: ignore[arg-type]
     question = "Where did the orchestra tour?"
     assert other.search(question, k=5) == retriever.search(question, k=5)
+
+
+def test_a_heading_is_no_evidence_where_a_sentence_is(
+    library: Library, retriever: Retriever
+) -> None:
+    """A heading with the words of the question ranks below the sentence that tells more."""
+    text = "Benefits of the canal\n\nThe canal has benefits: trade grew and floods became rare."
+    library.write(new_document("canal", text), fingerprint=EMBEDDER.fingerprint)
+    found = retriever.find("What are the benefits of the canal?", k=3, sentences=3)
+    assert found.evidence[0].text.startswith("The canal has benefits")
