@@ -31,7 +31,7 @@ LEXICAL_WEIGHT = 0.5
 # What a sentence loses that lacks the kind of thing the question asks for.
 KIND_PENALTY = 0.7
 # What a sentence loses that looks like a heading: it names a topic and says nothing of it.
-HEADING_PENALTY = 2.0
+HEADING_PENALTY = 2.5
 _HEADING_LENGTH = 80
 # Passages drawn to learn what score one gets by chance.
 _SAMPLE = 512
