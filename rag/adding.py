@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from rag.chunking import Chunk, split_passages
 from rag.database import FILE_NAME
-from rag.errors import FailedFile, RejectedFile
+from rag.errors import FailedFile, ModelError, RejectedFile
 from rag.library import Library, NewDocument, passage_id
 from rag.loading import Loader, Source, find_sources, hash_file
 from rag.ownership import LOCK_NAME, OWNER_NAME
@@ -154,7 +154,13 @@ class Adder:
 
     def _write_all(self, group: list[_Parsed], tell: _Reporter) -> list[DocumentResult]:
         """Embed documents together, then write each in a transaction of its own."""
-        vectors = self._embed(group, tell)
+        try:
+            vectors = self._embed(group, tell)
+        except ModelError:
+            if len(group) == 1:
+                raise
+            # One by one, so that those before the one that fails are kept.
+            return [result for parsed in group for result in self._write_all([parsed], tell)]
         results, ids, start = [], [], 0
         for parsed in group:
             end = start + len(parsed.chunks)
