@@ -30,8 +30,8 @@ CANDIDATES = 50
 LEXICAL_WEIGHT = 0.5
 # What a sentence loses that lacks the kind of thing the question asks for.
 KIND_PENALTY = 0.7
-# What a sentence loses that looks like a heading: it names a topic and says nothing of it.
-HEADING_PENALTY = 2.5
+# What a heading or a question loses: it names a topic and says nothing of it.
+TOPIC_PENALTY = 2.5
 _HEADING_LENGTH = 80
 # Passages drawn to learn what score one gets by chance.
 _SAMPLE = 512
@@ -188,7 +188,7 @@ class Retriever:
             score = candidate.fused + dense_scale.z(cosine) + lexical_scale.z(words)
             fits = query.kind is None or has_kind(text, query.kind, question=query.question)
             score -= 0.0 if fits else KIND_PENALTY
-            score -= HEADING_PENALTY if _is_like_heading(text) else 0.0
+            score -= TOPIC_PENALTY if _is_topic(text) else 0.0
             evidence = Evidence(candidate.entry.passage, start, end, text, score)
             scored.append(_ScoredSentence(evidence, cosine, found_terms, fits))
         return sorted(scored, key=lambda s: -s.evidence.score)
@@ -267,8 +267,8 @@ def _fused(
     return sorted(ranked, key=lambda c: (-c.fused, c.entry.passage.id))
 
 
-def _is_like_heading(text: str) -> bool:
-    return len(text) < _HEADING_LENGTH and text[-1].isalnum()
+def _is_topic(text: str) -> bool:
+    return text.endswith("?") or (len(text) < _HEADING_LENGTH and text[-1].isalnum())
 
 
 def _pool(scores: Sequence[float]) -> Scale:

@@ -210,11 +210,12 @@ def test_without_a_ready_index_all_vectors_are_searched(library: Library, retrie
     assert other.search(question, k=5) == retriever.search(question, k=5)
 
 
-def test_a_heading_is_no_evidence_where_a_sentence_is(
-    library: Library, retriever: Retriever
+@pytest.mark.parametrize("topic", ["Benefits of the canal\n\n", "What benefits has the canal? "])
+def test_a_topic_is_no_evidence_where_a_sentence_is(
+    library: Library, retriever: Retriever, topic: str
 ) -> None:
-    """A heading with the words of the question ranks below the sentence that tells more."""
-    text = "Benefits of the canal\n\nThe canal has benefits: trade grew and floods became rare."
+    """A heading or a question like the one asked ranks below the sentence that tells more."""
+    text = f"{topic}The canal has benefits: trade grew and floods became rare."
     library.write(new_document("canal", text), fingerprint=EMBEDDER.fingerprint)
     found = retriever.find("Which benefits did the canal bring to trade?", k=3, sentences=3)
     assert found.evidence[0].text.startswith("The canal has benefits")
