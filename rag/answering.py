@@ -60,6 +60,8 @@ class _Draft:
     notice: str | None = None
     said: str = ""
     model_refused: bool = False
+    is_written: bool = False
+    """Whether the model wrote any of it."""
 
     def accept(self, text: str, support: Support) -> str:
         """Add a verified sentence; return the text to show for it."""
@@ -172,6 +174,7 @@ def _checked(draft: _Draft, text: str) -> Iterator[Event]:
     support = verify(sentence, draft.task.context, question=draft.task.searched_for)
     already = {s.text for s in draft.sentences}
     if support.verdict != "unsupported" and without_markers(sentence) not in already:
+        draft.is_written = True
         yield Event("writing", text=draft.accept(sentence, support))
 
 
@@ -195,7 +198,7 @@ def _finished(draft: _Draft, sure: float, model: ChatModel | None) -> Answer:
         sentences=tuple(draft.sentences),
         citations=citations,
         hits=task.found.hits,
-        model=model.name if model is not None else QUOTING,
+        model=model.name if model is not None and draft.is_written else QUOTING,
         timings=dict(task.timings),
         usage=draft.usage,
         notice=draft.notice,

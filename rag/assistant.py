@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rag.errors import EmbeddingMismatch, QuestionError, StoreError, UsageError
-from rag.models.embedding import build_embedder
+from rag.models.embedding import build_embedder, embedding_host
 from rag.schema import (
     AddReport,
     Answer,
@@ -199,9 +199,7 @@ class Assistant:
 
         `history` are earlier turns: Turn, Answer, (question, answer) pairs, or messages
         with role and content. `documents` limits the search to these ids.
-
-        Raises:
-            QuestionError, UnknownDocument, UsageError, EmbeddingMismatch: as for search.
+        Raises QuestionError, UnknownDocument, UsageError, EmbeddingMismatch, as search does.
         """
         answer = None
         for event in self.stream(question, history, documents):
@@ -257,9 +255,10 @@ class Assistant:
 
     @property
     def model_host(self) -> str | None:
-        """Return the host that text is sent to, None if it stays on this machine."""
+        """Return the host or hosts that text is sent to, None if it stays on this machine."""
         model = self._chat_model()
-        return model.host if model is not None else None
+        hosts = (model.host if model is not None else None, embedding_host(self.settings))
+        return ", ".join(dict.fromkeys(filter(None, hosts))) or None
 
     # LlamaIndex -----------------------------------------------------------------
 
@@ -328,7 +327,7 @@ class Assistant:
         return question.encode("utf-8", "replace").decode()
 
     def _stand_alone(self, question: str, history: Iterable[Any]) -> str:
-        # Heavy with its words; a search without history needs none.
+        # Heavy with its words.
         from rag.followups import stand_alone, turns_of
 
         return stand_alone(question, turns_of(history))

@@ -17,7 +17,7 @@ from rag.words import fold, names, negations, numbers, stem, terms, words
 # Shares of a sentence's terms that its quotes must hold, fitted by hand on answers of the
 # embedded model; the words of the question are free, for an answer may repeat them.
 _SUPPORTED, _PARTIAL = 0.7, 0.4
-_MARKER = re.compile(r"\[(\d{1,3})\]")
+_MARKER = re.compile(r"\[(\d+)\]")
 # Each of two quotes must bring at least this share of the terms by itself: a sentence that
 # joins two facts. A second quote that brings a name or a number alone is how a swapped one
 # would be "found".

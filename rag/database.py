@@ -145,7 +145,7 @@ class Database:
 
     def _make_home(self) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(_advice(self.path, error.strerror or str(error))) from error
 

@@ -49,7 +49,7 @@ class Ownership:
             if self._lock.is_locked:
                 return True
             try:
-                self._home.mkdir(parents=True, exist_ok=True)
+                self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._lock.acquire(timeout=0)
             except Timeout:
                 return False

@@ -7,6 +7,7 @@ what passages of this library get by chance, then added.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ TOPIC_PENALTY = 2.5
 _HEADING_LENGTH = 80
 # Passages drawn to learn what score one gets by chance.
 _SAMPLE = 512
+_YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d(?=\b|s\b)")
 # Best sentences among which one must have the kind of thing that is asked for.
 _KIND_DEPTH = 2
 # What cosine similarities and BM25 scores look like in a library nobody has seen yet.
@@ -61,6 +63,8 @@ class Signals:
     evidence_coverage: float
     kind_missing: float
     """1 when the question asks for a number, name, ... and no evidence has one, else 0."""
+    year_missing: float
+    """1 when the question names a year that no passage with evidence names, else 0."""
 
 
 @dataclass(frozen=True)
@@ -299,4 +303,19 @@ def _signals(
         sentence_coverage=max(coverage(query.weights, item.terms) for item in scored),
         evidence_coverage=coverage(query.weights, evidence_terms),
         kind_missing=float(not any(item.fits for item in scored[:_KIND_DEPTH])),
+        year_missing=float(not _years(query.question) <= _years_around(evidence)),
     )
+
+
+def _years(text: str) -> set[str]:
+    return set(_YEAR.findall(text))
+
+
+def _years_around(evidence: Sequence[Evidence]) -> set[str]:
+    passages = {e.passage.id: e.passage for e in evidence}.values()
+    return {
+        year
+        for p in passages
+        for text in (p.text, p.heading or "", p.document.title)
+        for year in _years(text)
+    }

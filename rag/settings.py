@@ -7,6 +7,7 @@ variables, which win over the file `.env` of the working folder.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,7 @@ def _refuse_unknown_variables() -> None:
     }
     for source, names in (
         ("the environment", os.environ),
-        (".env", dotenv_values(".env")),
+        (".env", _names_in_file(".env")),
     ):
         unknown = sorted(
             n for n in names if n.upper().startswith(PREFIX) and n.upper() not in known
@@ -163,6 +164,15 @@ def _refuse_unknown_variables() -> None:
                 + ", ".join(sorted(known))
                 + "."
             )
+
+
+def _names_in_file(path: str) -> Iterable[str]:
+    try:
+        return dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"The file {path} cannot be read ({error}). Save it as UTF-8, or move it away."
+        ) from error
 
 
 def _explain(error: ValidationError) -> str:

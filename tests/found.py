@@ -16,6 +16,7 @@ SURE = Signals(
     sentence_coverage=1.0,
     evidence_coverage=1.0,
     kind_missing=0.0,
+    year_missing=0.0,
 )
 UNSURE = Signals(
     best_passage=0.0,
@@ -27,6 +28,7 @@ UNSURE = Signals(
     sentence_coverage=0.0,
     evidence_coverage=0.0,
     kind_missing=1.0,
+    year_missing=1.0,
 )
 
 

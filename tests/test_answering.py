@@ -284,7 +284,7 @@ def test_a_reader_who_leaves_stops_the_model():
     task = task_of(found_of(TEXT))
     events = answer(task, model, strictness=0.4, max_tokens=100)
     next(event for event in events if event.draft)
-    events.close()  # type: ignore[attr-defined]
+    events.close()
     assert model.closed_early
 
 

@@ -146,6 +146,9 @@ def test_names_of_the_model(shelf: Path) -> None:
     remote = Settings(home=shelf, llm="small", llm_url="https://models.example.org/v1")
     with Assistant(remote, read_only=True, embedder=WordEmbedder()) as assistant:
         assert assistant.model_host == "models.example.org"
+    embedded = Settings(home=shelf, embedding="small", embedding_url="https://vectors.example.org")
+    with Assistant(embedded, read_only=True, embedder=WordEmbedder()) as assistant:
+        assert assistant.model_host == "vectors.example.org"
 
 
 def test_model_without_an_address_is_a_config_error(shelf: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.citing import markers, verify, with_markers, without_markers
+from rag.citing import drop_markers, markers, verify, with_markers, without_markers
 from rag.schema import Verdict
 
 from .found import evidence_of
@@ -176,3 +176,11 @@ def test_markers_of_a_source_are_made_harmless():
     """They stay readable, and point at nothing."""
     assert without_markers("It rose [3], then fell [12][13].") == "It rose (3), then fell (12)(13)."
     assert without_markers("a[i] and [note] stay") == "a[i] and [note] stay"
+
+
+@pytest.mark.parametrize("number", ["7", "12", "2024", "123456"])
+def test_no_number_in_brackets_survives(number: str):
+    """However long it is, what a document has in brackets is no marker of ours."""
+    text = f"The report [{number}] says so."
+    assert "[" not in without_markers(text)
+    assert drop_markers(text) == "The report says so."

@@ -219,3 +219,13 @@ def test_a_topic_is_no_evidence_where_a_sentence_is(
     library.write(new_document("canal", text), fingerprint=EMBEDDER.fingerprint)
     found = retriever.find("Which benefits did the canal bring to trade?", k=3, sentences=3)
     assert found.evidence[0].text.startswith("The canal has benefits")
+
+
+@pytest.mark.parametrize(("year", "missing"), [("1932", 0.0), ("1999", 1.0)])
+def test_a_year_that_no_passage_names_is_told(
+    retriever: Retriever, year: str, missing: float
+) -> None:
+    """A question about another year than the evidence is about is no match."""
+    found = retriever.find(f"Who opened the Harwick Bridge in {year}?", k=3, sentences=3)
+    assert found.signals is not None
+    assert found.signals.year_missing == missing

@@ -150,3 +150,10 @@ def test_there_is_always_a_core():
     """All those we may use, unless a number is set."""
     assert Settings().cores >= 1
     assert Settings(threads=3).cores == 3
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    """A `.env` that is not UTF-8 ends in an error of ours that says what to do."""
+    (tmp_path / ".env").write_bytes(b"FOO=caf\xe9\n")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        Settings()

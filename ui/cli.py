@@ -73,7 +73,12 @@ def main(
         terminal.complain("stopped; what was finished is kept.")
         return INTERRUPTED
     except BrokenPipeError:
-        return _reader_left()
+        _leave_output()
+        return 0
+    except OSError as error:
+        terminal.complain(f"the output cannot be written: {error.strerror}. Send it elsewhere.")
+        _leave_output()
+        return FAILED
     return code
 
 
@@ -102,11 +107,10 @@ def _fail(terminal: Terminal, error: FootnoteError, code: int, *, debug: bool) -
     return code
 
 
-def _reader_left() -> int:
-    """End quietly, as in `footnote docs | head -1`: the reader has what it wanted."""
+def _leave_output() -> None:
+    """Let go of an output that is gone, as in `footnote docs | head -1`, or full."""
     # Python flushes stdout once more on its way out, which would fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 # Arguments ------------------------------------------------------------------------
@@ -263,8 +267,11 @@ def _add(arguments: argparse.Namespace, session: Session) -> int:
         session.terminal.show_json(report.to_dict())
     else:
         session.terminal.show_report(report)
-    bad = report.count("rejected") + report.count("failed")
-    return FAILED if bad and bad == len(report.documents) else 0
+    named = {os.path.abspath(os.path.expanduser(path)) for path in arguments.paths}
+    bad = [r for r in report.documents if r.status in ("rejected", "failed")]
+    # Odd files are met in any folder; what was asked for by name should have been added.
+    failed = any(result.uri in named for result in bad) or 0 < len(bad) == len(report.documents)
+    return FAILED if failed else 0
 
 
 def _ask(arguments: argparse.Namespace, session: Session) -> int:

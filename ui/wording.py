@@ -54,7 +54,7 @@ def amount_of(number: float, unit: str) -> str:
         return f"{number / 1e6:,.0f} MB"
     # A rate below ten needs its fraction, a count of files has none worth showing.
     digits = f"{number:.1f}" if number < 10 and number != int(number) else f"{number:,.0f}"
-    return f"{digits} {unit}"
+    return f"{digits} {unit.removesuffix('s') if number == 1 else unit}"
 
 
 def count_of(number: int, noun: str) -> str:

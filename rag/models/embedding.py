@@ -5,6 +5,9 @@ Knows nothing of what is embedded. Heavy packages are imported when an embedder 
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
+from rag.models.chat import OPENAI_URL
 from rag.schema import Embedder
 from rag.settings import Settings
 
@@ -25,3 +28,10 @@ def build_embedder(settings: Settings) -> Embedder:
     from rag.models.chat import build_openai_embedder
 
     return build_openai_embedder(settings)
+
+
+def embedding_host(settings: Settings) -> str | None:
+    """Return the host that embeds all documents and questions, None for this process."""
+    if settings.embedding == "embedded":
+        return None
+    return urlsplit(settings.embedding_url or OPENAI_URL).hostname

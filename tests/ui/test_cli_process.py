@@ -9,6 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.conftest import ROOT
+
 
 def footnote(*arguments: str, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
     program = "import sys; from ui.cli import main; sys.exit(main())"
@@ -80,3 +84,31 @@ def test_missing_file_is_a_failure_without_traceback(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "nowhere.txt" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_named_file_that_fails_is_a_failure(tmp_path: Path) -> None:
+    """A script sees that a file it named was not added, though another one was."""
+    (tmp_path / "good.txt").write_text("The Harwick Bridge was opened in 1932.")
+    command = [sys.executable, "-m", "ui.cli", "--home", "h", "add", "good.txt", "missing.txt"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "added" in done.stdout
+    assert "missing.txt" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_an_output_that_is_full_is_one_line(tmp_path: Path) -> None:
+    """A full disk behind a redirection ends in a message and exit code 1."""
+    command = [sys.executable, "-m", "ui.cli", "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, stdout=full, stderr=subprocess.PIPE,
+            text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "cannot be written" in done.stderr
