@@ -63,7 +63,7 @@ def test_whole_way_from_files_to_cited_answer(tmp_path: Path) -> None:
     )
     (tmp_path / "picture.txt").write_bytes(b"\x89PNG\x00\x01\x02" * 40)
     added = footnote("add", "paper.txt", "other.txt", "picture.txt", cwd=tmp_path)
-    assert added.returncode == 0, added.stderr
+    assert added.returncode == 1, added.stderr  # the picture was named, and is no text
     assert "rejected" in added.stdout
     documents = json.loads(footnote("docs", "--json", cwd=tmp_path).stdout)
     (document,) = [d for d in documents if d["uri"].endswith("paper.txt")]
@@ -102,8 +102,10 @@ def test_a_named_file_that_fails_is_a_failure(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_an_output_that_is_full_is_one_line(tmp_path: Path) -> None:
     """A full disk behind a redirection ends in a message and exit code 1."""
-    command = [sys.executable, "-m", "ui.cli", "--help"]
+    command = [sys.executable, "-m", "ui.cli", "--home", "h", "docs"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    (tmp_path / "good.txt").write_text("The Harwick Bridge was opened in 1932.")
+    footnote("--home", "h", "add", "good.txt", cwd=tmp_path)
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             command, cwd=tmp_path, env=environment, stdout=full, stderr=subprocess.PIPE,
