@@ -24,6 +24,7 @@ signals = st.builds(
     sentence_coverage=shares,
     evidence_coverage=shares,
     kind_missing=st.sampled_from([0.0, 1.0]),
+    year_missing=st.sampled_from([0.0, 1.0]),
 )
 
 
