@@ -66,7 +66,7 @@ class Place:
 
 
 def measure(seeds: Path, models: Path, progress: ProgressCallback | None = None) -> list[Row]:
-    """Measure everything that needs no network; about four minutes on two cores."""
+    """Measure everything that needs no network; about two minutes on two cores."""
     steps: tuple[tuple[str, Callable[[Place], Iterable[Row]]], ...] = (
         ("commands", _measure_commands),
         ("adding", _measure_adding),
