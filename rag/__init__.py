@@ -10,6 +10,7 @@ Knows nothing of web pages or of scoring.
 """
 
 from rag.assistant import Assistant
+from rag.conversations import Conversations
 from rag.doctor import doctor
 from rag.errors import (
     ConfigError,
@@ -26,6 +27,7 @@ from rag.errors import (
     RejectedFile,
     SchemaMismatch,
     StoreError,
+    UnknownConversation,
     UnknownDocument,
     UsageError,
 )
@@ -37,11 +39,14 @@ from rag.schema import (
     ChatModel,
     Check,
     Citation,
+    Conversation,
     Document,
     DocumentResult,
     Embedder,
     Event,
     Evidence,
+    Exchange,
+    Feedback,
     Hit,
     Message,
     Passage,
@@ -65,13 +70,17 @@ __all__ = [
     "Check",
     "Citation",
     "ConfigError",
+    "Conversation",
+    "Conversations",
     "Document",
     "DocumentResult",
     "Embedder",
     "EmbeddingMismatch",
     "Event",
     "Evidence",
+    "Exchange",
     "FailedFile",
+    "Feedback",
     "FootnoteError",
     "Hit",
     "IndexUnavailable",
@@ -93,6 +102,7 @@ __all__ = [
     "Status",
     "StoreError",
     "Turn",
+    "UnknownConversation",
     "UnknownDocument",
     "Usage",
     "UsageError",

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rag.errors import EmbeddingMismatch, QuestionError, StoreError, UsageError
+from rag.errors import StoreError, UsageError
 from rag.models.embedding import build_embedder, embedding_host
 from rag.schema import (
     AddReport,
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from llama_index.core.query_engine import BaseQueryEngine
     from llama_index.core.retrievers import BaseRetriever
 
+    from rag.conversations import Conversations
     from rag.index import VectorIndex
     from rag.library import Library
-    from rag.retrieval import Found, Retriever
+    from rag.retrieval import Retriever
 
 
 class Assistant:
@@ -61,7 +62,7 @@ class Assistant:
         embedder: Embedder | None = None,
         model: ChatModel | None = None,
     ) -> None:
-        # Heavy: NumPy and SQLite are not needed to show a help text.
+        # Heavy: NumPy is not needed to show a help text.
         from rag.library import Library
         from rag.ownership import Ownership
 
@@ -183,11 +184,27 @@ class Assistant:
             UsageError: `k` is less than 1, or `history` is no history.
             EmbeddingMismatch: the home was embedded with another model.
         """
-        searched_for = self._stand_alone(self._checked(question), history)
-        limit = self.settings.passages if k is None else k
-        if limit < 1:
-            raise UsageError(f"k is {limit}, but a search returns at least 1 passage. Raise it.")
+        searched_for = self._stand_alone(question, history)[1]
+        limit = _at_least_one(self.settings.passages if k is None else k)
         return self._search().search(searched_for, k=limit, documents=self._known(documents))
+
+    def evidence(
+        self,
+        question: str,
+        k: int | None = None,
+        *,
+        history: Iterable[Any] = (),
+        documents: Sequence[str] | None = None,
+    ) -> list[Evidence]:
+        """Return the best `k` sentences (default: `settings.evidence`) of the best passages.
+
+        They are what an answer is written from, best first. Raises the same as `search`.
+        """
+        searched_for = self._stand_alone(question, history)[1]
+        limit = _at_least_one(self.settings.evidence if k is None else k)
+        known, passages = self._known(documents), self.settings.passages
+        found = self._search().find(searched_for, k=passages, sentences=limit, documents=known)
+        return list(found.evidence)
 
     def ask(
         self,
@@ -219,8 +236,7 @@ class Assistant:
         Raises (on the call, before the first event):
             QuestionError, UnknownDocument, UsageError: as for search.
         """
-        asked = self._checked(question)
-        searched_for = self._stand_alone(asked, history)
+        asked, searched_for = self._stand_alone(question, history)
         return self._stream(asked, searched_for, self._known(documents))
 
     def warm(self, progress: ProgressCallback | None = None) -> None:
@@ -260,6 +276,11 @@ class Assistant:
         hosts = (model.host if model is not None else None, embedding_host(self.settings))
         return ", ".join(dict.fromkeys(filter(None, hosts))) or None
 
+    @property
+    def conversations(self) -> Conversations:
+        """Return the conversations and the feedback that the library keeps."""
+        return self._library.conversations
+
     # LlamaIndex -----------------------------------------------------------------
 
     def as_retriever(self, k: int | None = None) -> BaseRetriever:
@@ -293,9 +314,8 @@ class Assistant:
             documents=documents,
         )
         timings = {"retrieval": time.monotonic() - started}
-        task = Task(
-            asked, searched_for, found, self._context(found), self._library.page_of, timings
-        )
+        context = self._library.sentences_of(hit.passage.id for hit in found.hits)
+        task = Task(asked, searched_for, found, context, self._library.page_of, timings)
         for event in answer(
             task,
             self._chat_model(),
@@ -306,37 +326,17 @@ class Assistant:
             whole = event.answer and replace(event.answer, timings=dict(timings))
             yield replace(event, answer=whole)
 
-    def _context(self, found: Found) -> tuple[Evidence, ...]:
-        entries = self._library.entries(hit.passage.id for hit in found.hits)
-        return tuple(
-            Evidence(p, start, end, p.text[start - p.start : end - p.start], 0.0)
-            for p, sentences in ((e.passage, e.sentences) for e in entries.values())
-            for start, end in sentences
-        )
-
-    def _checked(self, question: str) -> str:
-        longest = self.settings.question_characters
-        if not question.strip():
-            raise QuestionError("The question is empty. Write what you want to know.")
-        if len(question) > longest:
-            raise QuestionError(
-                f"The question has {len(question):,} characters, the limit is {longest:,}. "
-                "Shorten it, or add the text as a document and ask about it."
-            )
-        # Lone surrogates cannot be stored, sent or shown.
-        return question.encode("utf-8", "replace").decode()
-
-    def _stand_alone(self, question: str, history: Iterable[Any]) -> str:
+    def _stand_alone(self, question: str, history: Iterable[Any]) -> tuple[str, str]:
+        """Return the question as asked, checked, and as it is searched for."""
         # Heavy with its words.
-        from rag.followups import stand_alone, turns_of
+        from rag.followups import checked, stand_alone, turns_of
 
-        return stand_alone(question, turns_of(history))
+        asked = checked(question, longest=self.settings.question_characters)
+        return asked, stand_alone(asked, turns_of(history))
 
     def _known(self, documents: Sequence[str] | None) -> list[str] | None:
-        if documents is None:
-            return None
         wanted = [documents] if isinstance(documents, str) else documents
-        return [self._library.document(document_id).id for document_id in wanted]
+        return None if wanted is None else [self._library.document(i).id for i in wanted]
 
     def _own(self) -> None:
         if self._read_only:
@@ -379,13 +379,8 @@ class Assistant:
         with self._guard:
             if self._embedder is None:
                 self._embedder = build_embedder(self.settings)
-        stored = self._library.embedding
-        if checked and stored not in (None, self._embedder.fingerprint):
-            raise EmbeddingMismatch(
-                f"The library in {self.settings.home} was embedded with {stored}, the settings "
-                f"name {self._embedder.fingerprint}. Set FOOTNOTE_EMBEDDING back, choose another "
-                "--home, or run `footnote reembed`."
-            )
+        if checked:
+            self._library.refuse_other(self._embedder.fingerprint)
         return self._embedder
 
     def _chat_model(self) -> ChatModel | None:
@@ -397,3 +392,9 @@ class Assistant:
                 self._model = build_chat_model(self.settings)
                 self._model_built = True
             return self._model
+
+
+def _at_least_one(k: int) -> int:
+    if k < 1:
+        raise UsageError(f"k is {k}, but a search returns at least 1. Raise it.")
+    return k

@@ -18,11 +18,12 @@ from rag.errors import SchemaMismatch, StoreError
 Connection = sqlite3.Connection
 Row = tuple[Any, ...]
 
-SCHEMA_VERSION = 1
 FILE_NAME = "library.sqlite"
 _BUSY_SECONDS = 10
 
-_SCHEMA = f"""
+# What each version added to the one before; a file is brought forward step by step.
+_STEPS = (
+    """
 CREATE TABLE documents (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, uri TEXT NOT NULL UNIQUE,
     title TEXT NOT NULL, mime TEXT NOT NULL, sha256 TEXT NOT NULL,
@@ -46,8 +47,26 @@ CREATE VIRTUAL TABLE words USING fts5(
 );
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, 'row');
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
+""",
+    """
+CREATE TABLE conversations (
+    id TEXT PRIMARY KEY, title TEXT NOT NULL, created_at TEXT NOT NULL, changed_at TEXT NOT NULL
+);
+CREATE TABLE exchanges (
+    id TEXT PRIMARY KEY,
+    conversation TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+    position INTEGER NOT NULL, asked_at TEXT NOT NULL,
+    question TEXT NOT NULL, text TEXT NOT NULL, answer TEXT NOT NULL,
+    UNIQUE (conversation, position)
+);
+CREATE TABLE feedback (
+    exchange TEXT NOT NULL REFERENCES exchanges(id) ON DELETE CASCADE,
+    citation INTEGER NOT NULL, helpful INTEGER NOT NULL, reason TEXT NOT NULL,
+    given_at TEXT NOT NULL, PRIMARY KEY (exchange, citation)
+);
+""",
+)
+SCHEMA_VERSION = len(_STEPS)
 
 
 class Database:
@@ -165,8 +184,9 @@ class Database:
         if version == 0:
             # A process may have ended between making the file and making the tables.
             self._refuse_if_missing(not self._read_only)
+        if version < SCHEMA_VERSION and not self._read_only:
             self._make_tables()
-        elif version != SCHEMA_VERSION:
+        elif version > SCHEMA_VERSION:
             raise SchemaMismatch(
                 f"The library {self.path} has version {version}, this Footnote reads version "
                 f"{SCHEMA_VERSION}. Use the Footnote that wrote it, or another --home."
@@ -174,10 +194,12 @@ class Database:
 
     def _make_tables(self) -> None:
         with self.transaction() as transaction:
-            # Another process may have made them since we looked.
-            if transaction.execute("PRAGMA user_version").fetchone()[0] == 0:
-                for statement in _SCHEMA.split(";\n"):
+            # Another process may have made some since we looked.
+            version = transaction.execute("PRAGMA user_version").fetchone()[0]
+            for step in _STEPS[version:]:
+                for statement in step.split(";\n"):
                     transaction.execute(statement)
+            transaction.execute(f"PRAGMA user_version = {max(version, SCHEMA_VERSION)}")
 
 
 @contextmanager
@@ -204,6 +226,8 @@ def _advice(path: Path, problem: str) -> str:
         fix = "Check that the disk has free space and no fault; what was added is kept."
     elif any(word in problem_now for word in ("readonly", "read-only", "denied", "permitted")):
         fix = f"Give yourself write access to {path.parent}, or choose another --home."
+    elif "no such table" in problem_now:
+        fix = "An earlier Footnote wrote it: open it once for writing, as `footnote add` does."
     elif "locked" in problem_now:
         fix = "Another program is writing to it: wait until it is done and try again."
     else:

@@ -7,6 +7,7 @@ Each message says what went wrong and what to do about it.
   * UsageError: a call with arguments that cannot work
     * QuestionError: a question that is empty or too long
     * UnknownDocument: a document id the library does not hold
+    * UnknownConversation: a conversation, or an exchange of one, that it does not hold
   * LoadError: a file cannot be turned into text
     * RejectedFile: and never will be, as it stands (wrong type, encrypted, empty, too large)
     * FailedFile: and may be at another try (time ran out, the file changed while read)
@@ -39,6 +40,10 @@ class QuestionError(UsageError):
 
 class UnknownDocument(UsageError):
     """A document id the library does not hold."""
+
+
+class UnknownConversation(UsageError):
+    """A conversation, or an exchange of one, that the library does not hold."""
 
 
 class LoadError(FootnoteError):

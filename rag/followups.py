@@ -1,4 +1,4 @@
-"""A question that leans on the conversation, made to stand alone. Pure.
+"""A question, checked and made to stand alone when it leans on the conversation. Pure.
 
 Knows nothing of retrieval or models.
 """
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rag.errors import UsageError
+from rag.errors import QuestionError, UsageError
 from rag.schema import Answer, Turn
 from rag.words import content_words, fold, words
 
@@ -59,6 +59,19 @@ _EMPTY_IT = re.compile(
 # So few words after "that" at the start of a clause hardly say what it is.
 _BARE = 2
 _NAMES = 3
+
+
+def checked(question: str, *, longest: int) -> str:
+    """Return a question that can be worked on; raises QuestionError for any other."""
+    if not question.strip():
+        raise QuestionError("The question is empty. Write what you want to know.")
+    if len(question) > longest:
+        raise QuestionError(
+            f"The question has {len(question):,} characters, the limit is {longest:,}. "
+            "Shorten it, or add the text as a document and ask about it."
+        )
+    # Lone surrogates cannot be stored, sent or shown.
+    return question.encode("utf-8", "replace").decode()
 
 
 def turns_of(history: Iterable[Any]) -> tuple[Turn, ...]:

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.chunking import Chunk, page_at
+from rag.conversations import Conversations
 from rag.database import Connection, Database, Row
-from rag.errors import UnknownDocument
-from rag.schema import Document, LoadedText, Passage
+from rag.errors import EmbeddingMismatch, UnknownDocument
+from rag.schema import Document, Evidence, LoadedText, Passage
 from rag.sentences import Span
 
 # SQLite takes at most 32,766 variables in one statement.
@@ -60,6 +61,7 @@ class Library:
     def __init__(self, home: Path, *, read_only: bool = False) -> None:
         self.home = home
         self._database = Database(home, read_only=read_only)
+        self.conversations = Conversations(self._database)
 
     def close(self) -> None:
         """Close the file; nothing can be asked afterwards."""
@@ -120,6 +122,14 @@ class Library:
             for row in self._database.rows(sql, part):
                 found[row[0]] = _entry(row)
         return found
+
+    def sentences_of(self, passage_ids: Iterable[str]) -> tuple[Evidence, ...]:
+        """Return all sentences of these passages, with scores of 0."""
+        return tuple(
+            Evidence(p, start, end, p.text[start - p.start : end - p.start], 0.0)
+            for p, spans in ((e.passage, e.sentences) for e in self.entries(passage_ids).values())
+            for start, end in spans
+        )
 
     def passages_of(self, document_id: str) -> list[Passage]:
         """Return the passages of a document, in order; raises UnknownDocument."""
@@ -208,6 +218,16 @@ class Library:
     def embedding(self) -> str | None:
         """Return the fingerprint of the embedder of the vectors, None before the first."""
         return self.fact("embedding")
+
+    def refuse_other(self, fingerprint: str) -> None:
+        """Raise EmbeddingMismatch if the vectors are another embedder's than this."""
+        stored = self.embedding
+        if stored not in (None, fingerprint):
+            raise EmbeddingMismatch(
+                f"The library in {self.home} was embedded with {stored}, the settings name "
+                f"{fingerprint}. Set FOOTNOTE_EMBEDDING back, choose another --home, or run "
+                "`footnote reembed`."
+            )
 
     @property
     def index_up_to_date(self) -> bool:

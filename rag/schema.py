@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from pydantic import TypeAdapter
 
 Verdict = Literal["supported", "partial", "unsupported"]
 Status = Literal["added", "updated", "unchanged", "rejected", "failed"]
@@ -146,6 +148,16 @@ class Answer:
         """Return `to_dict()` as JSON text."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Answer:
+        """Return the answer that `to_dict` made these of; raises ValueError for any other."""
+        return _answers().validate_python(data)
+
+    @staticmethod
+    def from_json(text: str) -> Answer:
+        """Return the answer that `to_json` made this of; raises ValueError for any other."""
+        return _answers().validate_json(text)
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -153,6 +165,39 @@ class Turn:
 
     question: str
     answer: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A conversation that the library keeps; times are ISO 8601, UTC."""
+
+    id: str
+    title: str
+    created_at: str
+    changed_at: str
+    n_exchanges: int
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A question with its answer, as part of a conversation."""
+
+    id: str
+    asked_at: str
+    """ISO 8601, UTC."""
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What a reader thought of an answer, or of the citation with this number."""
+
+    exchange: Exchange
+    citation: int | None
+    helpful: bool
+    reason: str
+    given_at: str
+    """ISO 8601, UTC."""
 
 
 @dataclass(frozen=True)
@@ -308,3 +353,11 @@ class ChatModel(Protocol):
 
     def close(self) -> None:
         """Free what the model holds; a later call may start it again."""
+
+
+@cache
+def _answers() -> TypeAdapter[Answer]:
+    # Heavy: only kept answers are read back.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Answer)

@@ -282,6 +282,24 @@ def test_k_below_one_is_wrong_use(shelf: Path, k: int) -> None:
         assistant.search("bridge", k=k)
 
 
+def test_evidence_is_the_best_sentences_of_the_hits(shelf: Path) -> None:
+    """They are exact, best first, no more than asked for, and lie in the passages found."""
+    with reader(shelf, evidence=2) as assistant:
+        found = assistant.evidence(QUESTION)
+        assert len(found) == 2
+        assert found[0].score >= found[1].score
+        hits = {hit.passage.id for hit in assistant.search(QUESTION)}
+        for sentence in found:
+            text = assistant.text_of(sentence.passage.document.id)
+            assert text[sentence.start : sentence.end] == sentence.text
+            assert sentence.passage.id in hits
+        assert assistant.evidence(QUESTION, k=1) == found[:1]
+        with pytest.raises(UsageError, match="k is 0"):
+            assistant.evidence(QUESTION, k=0)
+        with pytest.raises(QuestionError):
+            assistant.evidence(" ")
+
+
 def test_filter_of_documents(shelf: Path) -> None:
     """A filter limits search and answer to its documents; an empty one leaves nothing."""
     with reader(shelf) as assistant:

@@ -79,3 +79,12 @@ def test_a_report_counts_its_files():
 def test_usage_adds_up():
     """Over several calls of a model."""
     assert Usage(1, 2) + Usage(3, 4) == Usage(4, 6)
+
+
+def test_an_answer_is_read_back():
+    """From its dictionary and from its JSON text comes an equal answer; other data is refused."""
+    assert Answer.from_dict(ANSWER.to_dict()) == ANSWER
+    assert Answer.from_json(ANSWER.to_json()) == ANSWER
+    for wrong in ("{}", "[1]", ANSWER.to_json()[:-1]):
+        with pytest.raises(ValueError):
+            Answer.from_json(wrong)
