@@ -86,5 +86,5 @@ def test_an_answer_is_read_back():
     assert Answer.from_dict(ANSWER.to_dict()) == ANSWER
     assert Answer.from_json(ANSWER.to_json()) == ANSWER
     for wrong in ("{}", "[1]", ANSWER.to_json()[:-1]):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="Answer"):
             Answer.from_json(wrong)
