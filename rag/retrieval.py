@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ TOPIC_PENALTY = 2.5
 _HEADING_LENGTH = 80
 # Passages drawn to learn what score one gets by chance.
 _SAMPLE = 512
+# Passages whose sentences' vectors are kept: some 15 MB.
+_KEPT_PASSAGES = 1000
 _YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d(?=\b|s\b)")
 # Best sentences among which one must have the kind of thing that is asked for.
 _KIND_DEPTH = 2
@@ -106,6 +109,7 @@ class Retriever:
         self._index = index
         self._embedder = embedder
         self._vectors = _VectorCache(library)
+        self._sentence_vectors = _SentenceVectors(embedder)
 
     def search(self, question: str, *, k: int, documents: Sequence[str] | None = None) -> list[Hit]:
         """Return the best `k` passages for a question, best first."""
@@ -171,16 +175,10 @@ class Retriever:
         return {**known, **computed}
 
     def _sentences(self, query: _Query, best: Sequence[_Candidate]) -> list[_ScoredSentence]:
-        spans = [
-            (candidate, start, end)
-            for candidate in best
-            for start, end in candidate.entry.sentences
-        ]
-        texts = [
-            c.entry.passage.text[start - c.entry.passage.start : end - c.entry.passage.start]
-            for c, start, end in spans
-        ]
-        cosines = self._embedder.embed(texts) @ query.vector
+        spans = [(c, *place) for c in best for place in c.entry.sentences]
+        texts = [text for c in best for text in _texts(c.entry)]
+        vectors = [self._sentence_vectors.of(c.entry) for c in best]
+        cosines = np.concatenate(vectors) @ query.vector
         found = [tuple(terms(text)) for text in texts]
         mean_length = sum(map(len, found)) / len(found)
         lexical = [bm25(query.weights, t, mean_length) for t in found]
@@ -243,6 +241,36 @@ class _VectorCache:
             if self._all is None or self._all[0] != revision:
                 self._all = revision, *self._library.vectors()
             return self._all[1], self._all[2]
+
+
+class _SentenceVectors:
+    """The vectors of the sentences of the passages that were found last."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+
+    def of(self, entry: Entry) -> NDArray[np.float32]:
+        """Return one row for each sentence of a passage."""
+        identity = entry.passage.id
+        with self._lock:
+            if identity in self._kept:
+                self._kept.move_to_end(identity)
+                return self._kept[identity]
+        # A passage by itself: vectors of a quantised model depend on what else is in the
+        # batch, and must not depend on what was asked before.
+        rows = self._embedder.embed(_texts(entry))
+        with self._lock:
+            self._kept[identity] = rows
+            while len(self._kept) > _KEPT_PASSAGES:
+                self._kept.popitem(last=False)
+        return rows
+
+
+def _texts(entry: Entry) -> list[str]:
+    passage = entry.passage
+    return [passage.text[s - passage.start : e - passage.start] for s, e in entry.sentences]
 
 
 def _fused(
