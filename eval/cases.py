@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -147,6 +148,17 @@ def read_cases(path: Path) -> tuple[Case, ...]:
     if not cases:
         raise BadCases(f"{path} holds no cases. Write one JSON object a line.")
     return tuple(cases)
+
+
+def line_of(path: Path, case_id: str) -> int | None:
+    """Return the line of a case file that holds this case, None where none does."""
+    if path.is_file() and path.suffix.lower() == ".jsonl":
+        for number, line in numbered_lines(path):
+            # A FinanceBench file is no case file, and has other ids.
+            with suppress(BadCases):
+                if parse_case(line, "").id == case_id:
+                    return number
+    return None
 
 
 def parse_case(line: str, place: str) -> Case:

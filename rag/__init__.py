@@ -31,6 +31,7 @@ from rag.errors import (
     UnknownDocument,
     UsageError,
 )
+from rag.models.chat import build_chat_model
 from rag.models.embedding import build_embedder
 from rag.prompts import REFUSAL
 from rag.schema import (
@@ -107,6 +108,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "Verdict",
+    "build_chat_model",
     "build_embedder",
     "doctor",
 ]
