@@ -154,7 +154,7 @@ def _retrieved(
         )
     spans = tuple(run.shelf.span(s.passage.document.id, s.start, s.end) for s in sentences)
     found = _passages(run.shelf, hits)
-    return replace(outcome, passages=found, sentences=spans, seconds=seconds)
+    return replace(outcome, depth=DEPTH, passages=found, sentences=spans, seconds=seconds)
 
 
 def _answered(run: Run, outcome: Outcome, answer: Answer) -> Outcome:
@@ -167,7 +167,8 @@ def _answered(run: Run, outcome: Outcome, answer: Answer) -> Outcome:
         for c in answer.citations
     )
     passages = _passages(run.shelf, answer.hits)
-    return replace(outcome, passages=passages, answer=answer, citations=cited)
+    depth = run.assistant.settings.passages
+    return replace(outcome, depth=depth, passages=passages, answer=answer, citations=cited)
 
 
 def _passages(shelf: Shelf, hits: Iterable[Hit]) -> tuple[FoundPassage, ...]:
