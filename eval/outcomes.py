@@ -48,8 +48,9 @@ class Outcome:
     """What became of one case.
 
     `answer` is None when only retrieval was run, or when the case failed: then `error` says
-    how. `depth` is how many passages were asked for. `citations` go with `answer.citations`, in order. `cluster` names the document (or
-    group) that the case is drawn from. `seconds` are of the calls made, by name.
+    how. `depth` is how many passages were asked for. `citations` go with
+    `answer.citations`, in order. `cluster` names the document (or group) that the case is
+    drawn from. `seconds` are of the calls made, by name.
     """
 
     case: Case

@@ -273,7 +273,7 @@ def _ranked(
         ]
         item, grade = grades[0] if grades else (f"missing {number}", need[0].relevance)
         relevant[item] = max(grade, relevant.get(item, 0))
-    return _Ranking([item for item, _ in items], relevant, len(items))
+    return _Ranking([item for item, _ in items], relevant)
 
 
 def _separate(located: Located) -> tuple[tuple[Place, ...], ...]:
