@@ -177,13 +177,13 @@ def parse_case(line: str, place: str) -> Case:
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield (number, line) of a text file, without blank lines; raises BadCases."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        # Only \n ends a line: JSON strings may hold U+2028 and its like.
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line
     except (OSError, UnicodeDecodeError) as error:
         raise BadCases(f"{path} cannot be read: {reason(error)}. Name a UTF-8 file.") from error
-    # Not splitlines(): JSON strings may hold U+2028 and its like.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield number, line
 
 
 def reason(error: OSError | UnicodeDecodeError | json.JSONDecodeError) -> str:

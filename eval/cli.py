@@ -1,4 +1,4 @@
-"""The command `footnote eval`.
+"""The command `footnote eval`: its arguments, and which work they ask for.
 
 Knows nothing of how anything is measured.
 """
@@ -10,47 +10,164 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag import ConfigError, Progress, Settings
+from rag import ConfigError, Progress, Settings, UsageError
+
+SEEDS = Path(__file__).parent / "data" / "seeds.jsonl"
+# As eval.adapters and eval.cases have them, which take long to load for a help text.
+FORMATS = ("jsonl", "squad", "beir", "chunking", "financebench")
+SPLITS = ("dev", "test")
+
+_DESCRIPTION = """\
+Measure how well documents are searched, cited and answered from.
+
+  footnote eval                      the seeds' own questions
+  footnote eval CASES --documents D  your questions (JSONL) on your documents
+  footnote eval DATA --format F      published data: SQuAD, BEIR, FinanceBench, ...
+  footnote eval compare A B          what changed between two runs
+  footnote eval --speed              how fast everything is on this machine
+"""
 
 
 @dataclass(frozen=True)
 class Evaluate:
     """The entry point of the command, as the command line expects it."""
 
-    help: str = "measure how fast Footnote is on this machine"
+    help: str = "measure answers, citations, refusals and speed"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments of the command."""
-        parser.add_argument("--speed", action="store_true", help="print the table of speeds")
+        parser.description = _DESCRIPTION
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
         parser.add_argument(
-            "--fresh",
-            action="store_true",
-            help="measure `make chat` in a fresh clone of this repository, too",
+            "what", metavar="CASES", nargs="*", help="see above (default: the seeds)"
         )
-        parser.add_argument(
-            "--documents",
-            type=Path,
-            default=Path("seeds"),
-            help="folder with the five seed documents (default: seeds)",
+        _add_data(parser)
+        _add_results(parser)
+        speed = parser.add_argument_group("speed")
+        speed.add_argument("--speed", action="store_true", help="print the table of speeds")
+        speed.add_argument(
+            "--fresh", action="store_true", help="measure `make chat` in a fresh clone, too"
         )
 
     def run(self, arguments: argparse.Namespace, settings: Settings) -> int:
-        """Measure and print; return the exit code."""
-        if not arguments.speed:
-            raise ConfigError("Say what to measure: footnote eval --speed.")
-        if not arguments.documents.is_dir():
-            raise ConfigError(
-                f"There is no folder {arguments.documents}. Run this in the repository, or give "
-                "the seeds with --documents."
-            )
-        # Measuring loads everything there is to load.
-        from eval.speed import measure, measure_newcomer, table
+        """Measure and print; return 0, or 1 if cases failed or a baseline was missed."""
+        if arguments.speed:
+            return _speed(arguments, settings)
+        if arguments.what[:1] == ["compare"]:
+            return _compare(arguments)
+        if len(arguments.what) > 1:
+            raise UsageError("Name one file or folder of cases, or: footnote eval compare A B.")
+        return _evaluate(arguments, settings)
 
-        rows = measure(arguments.documents, settings.models_folder, _tell)
-        if arguments.fresh:
-            rows.extend(measure_newcomer(Path.cwd()))
-        print(table(rows))
-        return 0
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("data")
+    data.add_argument("--format", choices=FORMATS, help="of CASES (default: seen from it)")
+    data.add_argument(
+        "--documents",
+        metavar="PATH",
+        type=Path,
+        nargs="+",
+        help="files and folders that the cases are about (default: the folder of CASES)",
+    )
+    data.add_argument("--split", choices=SPLITS, help="ask one half, fixed by the cases' ids")
+    data.add_argument("--limit", metavar="N", type=_positive, help="ask N cases, drawn at random")
+    data.add_argument("--seed", metavar="S", type=int, default=0, help="of all drawing (0)")
+    data.add_argument(
+        "--withhold",
+        metavar="SHARE",
+        type=float,
+        default=0.0,
+        help="hide the evidence of this share of the questions, to make them unanswerable",
+    )
+    data.add_argument(
+        "--retrieval-only", action="store_true", help="search, but do not answer: seconds"
+    )
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    results = parser.add_argument_group("results")
+    results.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="folder for the results; a run that was stopped there is gone on with "
+        "(default: a new one in .footnote/eval)",
+    )
+    results.add_argument(
+        "--fail-below",
+        metavar="FILE",
+        type=Path,
+        help="exit with 1 on a significant regression against this report.json",
+    )
+    results.add_argument("--open", action="store_true", help="show the report in a browser")
+
+
+def _evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
+    # Heavy: scores and data formats, which a help text has no use for.
+    from eval.commands import Request, evaluate
+    from eval.runner import Options
+
+    path = Path(arguments.what[0]) if arguments.what else SEEDS
+    documents = tuple(arguments.documents or ())
+    if not arguments.what and not documents:
+        documents = (_seeds(),)
+    options = Options(
+        split=arguments.split,
+        retrieval_only=arguments.retrieval_only,
+        limit=arguments.limit,
+        seed=arguments.seed,
+    )
+    request = Request(
+        path=path,
+        form=arguments.format,
+        documents=documents,
+        withhold=arguments.withhold,
+        options=options,
+        out=arguments.out,
+        fail_below=arguments.fail_below,
+        open_report=arguments.open,
+    )
+    return evaluate(request, settings)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    if len(arguments.what) != 3:
+        raise UsageError("Name two runs: footnote eval compare BEFORE AFTER.")
+    # Heavy, as above.
+    from eval.commands import show_comparison
+
+    return show_comparison(Path(arguments.what[1]), Path(arguments.what[2]))
+
+
+def _speed(arguments: argparse.Namespace, settings: Settings) -> int:
+    # Measuring loads everything there is to load.
+    from eval.speed import measure, measure_newcomer, table
+
+    folder = arguments.documents[0] if arguments.documents else _seeds()
+    rows = measure(folder, settings.models_folder, _tell)
+    if arguments.fresh:
+        rows.extend(measure_newcomer(Path.cwd()))
+    print(table(rows))
+    return 0
+
+
+def _seeds() -> Path:
+    """Return the seed documents, which lie in the repository and are not installed."""
+    for folder in (Path("seeds"), Path(__file__).parent.parent / "seeds"):
+        if folder.is_dir():
+            return folder
+    raise ConfigError(
+        "There is no folder seeds here. Run this in the repository, or name documents with "
+        "--documents."
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is below 1")
+    return number
 
 
 def _tell(progress: Progress) -> None:

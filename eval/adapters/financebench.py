@@ -69,7 +69,7 @@ def load(path: Path, documents: Sequence[Path]) -> Dataset:
 
 
 def _case(record: _Record) -> Case:
-    pages = list((page.file, page.evidence_page_num + 1) for page in record.evidence)
+    pages = dict.fromkeys((page.file, page.evidence_page_num + 1) for page in record.evidence)
     return Case(
         id=record.financebench_id,
         question=record.question,

@@ -1,0 +1,244 @@
+"""What `footnote eval` does: run a data set, compare two runs, hold one against a baseline.
+
+Knows nothing of the command line's own arguments beyond their values, nor of metrics.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from eval.adapters import guess_format, load_dataset
+from eval.cases import Dataset
+from eval.compare import compare, comparison_table
+from eval.outcomes import RunFolder
+from eval.report import HTML, Report, read_report, table, write_report
+from eval.runner import IDENTITY, Options, Run, ask_all, prepared
+from eval.scoring import score
+from rag import Progress, Settings, build_embedder
+
+RESULTS = Path(".footnote") / "eval"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One `footnote eval`: which data, how much of it, and where the results go."""
+
+    path: Path
+    form: str | None
+    documents: tuple[Path, ...]
+    withhold: float
+    options: Options
+    out: Path | None
+    fail_below: Path | None
+    open_report: bool
+
+
+def evaluate(request: Request, settings: Settings) -> int:
+    """Run a data set and report; return 1 if cases failed or a baseline is missed, else 0.
+
+    Raises:
+        BadCases: the data, the folder of results or the baseline cannot be used.
+    """
+    baseline = read_report(request.fail_below) if request.fail_below else None
+    form = request.form or guess_format(request.path)
+    with tempfile.TemporaryDirectory(prefix="footnote-data-") as place, _Bars() as bars:
+        dataset = load_dataset(
+            form,
+            request.path,
+            Path(place),
+            documents=request.documents,
+            withhold=request.withhold,
+            seed=request.options.seed,
+        )
+        with prepared(dataset, request.options, settings, bars, source=request.path) as run:
+            folder = RunFolder(request.out or _new_folder(dataset.name))
+            manifest = _manifest(request, form, dataset, run, settings)
+            if folder.begin(manifest, IDENTITY):
+                print(f"Going on with the run in {folder.path}.", file=sys.stderr)
+            try:
+                outcomes = ask_all(run, folder, request.options, bars)
+            except KeyboardInterrupt:
+                bars.close()
+                print(f"\nGo on later: the same command, with --out {folder.path}", file=sys.stderr)
+                raise
+            folder.write_manifest(manifest | {"finished": _now(), "seconds": run.seconds})
+    report = write_report(folder, outcomes, score(outcomes))
+    _tell(report, folder, run)
+    if request.open_report:
+        webbrowser.open((folder.path / HTML).resolve().as_uri())
+    failed = sum(outcome.error is not None for outcome in outcomes)
+    return max(int(failed > 0), _gate(baseline, report) if baseline else 0)
+
+
+def show_comparison(before: Path, after: Path) -> int:
+    """Print what changed from one run to another; raises BadCases."""
+    print(comparison_table(compare(read_report(before), read_report(after))))
+    return 0
+
+
+def _gate(baseline: Report, report: Report) -> int:
+    regressions = compare(baseline, report).regressions
+    for change in regressions:
+        low, high = change.difference.low, change.difference.high
+        print(
+            f"REGRESSION: {change.metric.label} {change.before:.3f} -> "
+            f"{change.before + change.difference.mean:.3f} (95 % interval of the difference "
+            f"{low:+.3f} to {high:+.3f})"
+        )
+    if not regressions:
+        print("No significant regression against the baseline.")
+    return int(bool(regressions))
+
+
+def _tell(report: Report, folder: RunFolder, run: Run) -> None:
+    for reason in run.rejected:
+        print(f"Not added: {reason}", file=sys.stderr)
+    print(table(report.summary))
+    spent = run.seconds
+    if spent.get("asking"):
+        share = 1 - spent["calls"] / spent["asking"]
+        print(f"adding {spent['adding']:.1f} s, asking {spent['asking']:.1f} s")
+        print(f"share of the harness itself: {share:.1%}")
+    print(f"Report: {folder.path / HTML}")
+
+
+# The manifest -------------------------------------------------------------------------
+
+
+def _manifest(
+    request: Request, form: str, dataset: Dataset, run: Run, settings: Settings
+) -> dict[str, Any]:
+    own = run.assistant.settings
+    retrieval_only = request.options.retrieval_only
+    embedder = build_embedder(own)
+    documents = [
+        {"name": run.shelf.name(d.id), "sha256": d.sha256} for d in run.assistant.documents()
+    ]
+    return {
+        "dataset": dataset.name,
+        "started": _now(),
+        "commit": _commit(),
+        "footnote": _version(),
+        "model": None if retrieval_only else run.assistant.model_name,
+        "embedding": embedder.fingerprint,
+        "options": asdict(request.options) | {"format": form, "withhold": request.withhold},
+        "settings": _plain(settings),
+        "cases": _digest(case.model_dump_json() for case in run.cases),
+        "documents": documents,
+        "machine": _machine(),
+        "rejected": list(run.rejected),
+    }
+
+
+def _plain(settings: Settings) -> dict[str, Any]:
+    """Return the settings without those that name places of this machine, or keys."""
+    return settings.model_dump(mode="json", exclude={"home", "models", "llm_key", "embedding_key"})
+
+
+def _digest(texts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode())
+    return digest.hexdigest()
+
+
+def _machine() -> Mapping[str, Any]:
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def _commit() -> str | None:
+    """Return the commit of the code, marked if there are changes on top; None without git."""
+    here = Path(__file__).parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--dirty=+changes", "--exclude=*"],  # noqa: S607
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip()
+
+
+def _version() -> str:
+    try:
+        return version("footnote")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _new_folder(name: str) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    return RESULTS / f"{name}-{stamp[:-3]}"
+
+
+class _Bars:
+    """Shows progress on stderr: a bar with rate and time left for each task."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+        self._task = ""
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __call__(self, progress: Progress) -> None:
+        if self._bar is None or progress.task != self._task:
+            self.close()
+            self._task = progress.task
+            # Piped, a line now and then; on a terminal, as often as tqdm likes.
+            often = 0.1 if sys.stderr.isatty() else 10.0
+            self._bar = tqdm(
+                desc=progress.task,
+                total=progress.total,
+                unit=f" {progress.unit}",
+                mininterval=often,
+                initial=progress.done if progress.task == "Asking" else 0,
+            )
+        self._bar.update(progress.done - self._bar.n)
+
+    def close(self) -> None:
+        """End the bar that is shown."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
