@@ -9,7 +9,7 @@ What counts is read from the whole reply here, since LlamaIndex's own readers ar
 faithfulness and relevancy pass on "yes" anywhere in it ("yesterday", "NO, yes would be
 wrong") and fail on all else, an empty reply too; that of correctness raises on a score
 without a second line, and takes 7, -1 and nan for scores. What remains: passages that do not
-fit one prompt are judged one prompt after the other, and a YES stands whatever comes later.
+fit one prompt are read over several, and the model is told to let an earlier YES stand.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _REPLY_TOKENS = 300
 _CONTEXT_TOKENS = 3900
 
 _MARKER = re.compile(r"\s*\[\d+\]")
-_YES_OR_NO = re.compile(r"\W*(?:answer\W+)?(yes|no)\b", re.IGNORECASE)
+_YES_OR_NO = re.compile(r"\W*(?:answer\W+)?(yes|no)\b(?!\s*(?:/|or\b))", re.IGNORECASE)
 _SCORE = re.compile(r"(?:score\s*:)?\s*(\d+(?:\.\d+)?)(?:\s*/\s*5)?\.?", re.IGNORECASE)
 
 
@@ -135,8 +135,8 @@ class Judge:
         kept = self._replies.get(key)
         if kept is not None:
             return kept
-        # Not evaluate(): it retries what fails, and leaves an event loop open. Not
-        # asyncio.run(): it holds Ctrl-C back while a model writes.
+        # Not evaluate(), which leaves an event loop open, and not asyncio.run(), which holds
+        # Ctrl-C back while a model writes.
         with closing(asyncio.new_event_loop()) as loop:
             result = loop.run_until_complete(evaluator.aevaluate(**asked))
         reply = result.feedback or ""
@@ -200,8 +200,8 @@ class _JudgeLLM(CustomLLM):
     def stream_complete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseGen:
-        """Return the whole reply as the one piece; no evaluator streams."""
-        return iter([self.complete(prompt, formatted, **kwargs)])  # type: ignore[return-value]
+        """Yield the whole reply as the one piece; no evaluator streams."""
+        yield self.complete(prompt, formatted, **kwargs)
 
 
 def _as_one_text(messages: Sequence[ChatMessage]) -> str:
