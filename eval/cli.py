@@ -100,6 +100,13 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="exit with 1 on a significant regression against this report.json",
     )
+    results.add_argument(
+        "--judge",
+        metavar="MODEL",
+        help="let a language model judge the answers, too (any value of FOOTNOTE_LLM; not the "
+        "model that answers)",
+    )
+    results.add_argument("--judge-url", metavar="URL", help="the server of the judge")
     results.add_argument("--open", action="store_true", help="show the report in a browser")
 
 
@@ -127,6 +134,8 @@ def _evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
         out=arguments.out,
         fail_below=arguments.fail_below,
         open_report=arguments.open,
+        judge=arguments.judge,
+        judge_url=arguments.judge_url,
     )
     return evaluate(request, settings)
 

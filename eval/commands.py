@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -24,11 +25,18 @@ from tqdm import tqdm
 from eval.adapters import guess_format, load_dataset
 from eval.cases import Dataset
 from eval.compare import compare, comparison_table
-from eval.outcomes import RunFolder
+from eval.outcomes import Outcome, RunFolder
 from eval.report import HTML, Report, read_report, table, write_report
 from eval.runner import IDENTITY, Options, Run, ask_all, prepared
-from eval.scoring import score
-from rag import Progress, Settings, build_embedder
+from eval.scoring import Scores, score
+from rag import (
+    ConfigError,
+    Progress,
+    ProgressCallback,
+    Settings,
+    build_chat_model,
+    build_embedder,
+)
 
 RESULTS = Path(".footnote") / "eval"
 
@@ -42,9 +50,17 @@ class Request:
     documents: tuple[Path, ...]
     withhold: float
     options: Options
-    out: Path | None
-    fail_below: Path | None
-    open_report: bool
+    out: Path | None = None
+    fail_below: Path | None = None
+    open_report: bool = False
+    judge: str | None = None
+    judge_url: str | None = None
+
+    @property
+    def judge_name(self) -> str | None:
+        """Return what tells one judge from another: the model, and where it is served."""
+        at = f" at {self.judge_url}" if self.judge_url else ""
+        return None if self.judge is None else self.judge + at
 
 
 def evaluate(request: Request, settings: Settings) -> int:
@@ -76,7 +92,10 @@ def evaluate(request: Request, settings: Settings) -> int:
                 print(f"\nGo on later: the same command, with --out {folder.path}", file=sys.stderr)
                 raise
             folder.write_manifest(manifest | {"finished": _now(), "seconds": run.seconds})
-    report = write_report(folder, outcomes, score(outcomes))
+        scores = score(outcomes)
+        if request.judge is not None:
+            _judge(request, settings, outcomes, scores, bars)
+    report = write_report(folder, outcomes, scores)
     _tell(report, folder, run)
     if request.open_report:
         webbrowser.open((folder.path / HTML).resolve().as_uri())
@@ -116,6 +135,37 @@ def _tell(report: Report, folder: RunFolder, run: Run) -> None:
     print(f"Report: {folder.path / HTML}")
 
 
+def _judge(
+    request: Request,
+    settings: Settings,
+    outcomes: Sequence[Outcome],
+    scores: Mapping[str, Scores],
+    progress: ProgressCallback,
+) -> None:
+    """Add the verdicts of a judge to the scores."""
+    # LlamaIndex takes two seconds to load, which a run without a judge need not wait.
+    from eval.judge import Judge
+
+    update = {"llm": request.judge, "llm_url": request.judge_url}
+    model = build_chat_model(settings.model_copy(update=update))
+    if model is None or request.judge_name is None:
+        raise ConfigError("A judge has to be a language model. Name one with --judge.")
+    problems = 0
+    with closing(model):
+        judge = Judge(model, request.judge_name, settings.home / "verdicts")
+        for number, outcome in enumerate(outcomes):
+            progress(Progress("Judging", number, len(outcomes), "answers"))
+            verdicts = judge.verdicts(outcome)
+            problems += len(verdicts.problems)
+            scores[outcome.case.id].update(
+                faithfulness=verdicts.faithfulness,
+                relevancy=verdicts.relevancy,
+                correctness=verdicts.correctness,
+            )
+    if problems:
+        print(f"{problems} verdicts are missing: the judge gave none.", file=sys.stderr)
+
+
 # The manifest -------------------------------------------------------------------------
 
 
@@ -135,6 +185,7 @@ def _manifest(
         "footnote": _version(),
         "model": None if retrieval_only else run.assistant.model_name,
         "embedding": embedder.fingerprint,
+        "judge": request.judge_name,
         "options": asdict(request.options) | {"format": form, "withhold": request.withhold},
         "settings": _plain(settings),
         "cases": _digest(case.model_dump_json() for case in run.cases),
