@@ -1,8 +1,9 @@
 # Everything a newcomer needs is one target away; `make` alone lists them.
 
 PYTHON ?= python3
-# More arguments for `make chat` and `make test`: make chat CHAT="--port 8000"
+# More arguments for a target: make chat CHAT="--port 8000"
 CHAT ?=
+EVAL ?=
 PYTEST ?=
 
 BIN := .venv/bin
@@ -15,7 +16,7 @@ COMPILE := build/lock/bin/uv pip compile pyproject.toml --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup chat test check lock clean chromium
+.PHONY: help setup chat test check eval gate lock clean chromium
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +33,13 @@ check: .venv/.installed-dev ## Check style, layout and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+eval: setup ## Measure answers on the seeds' development questions (10 minutes)
+	$(BIN)/footnote eval --split dev $(EVAL)
+
+gate: setup ## Fail if search or answers got worse than the figures in eval/data
+	$(BIN)/footnote eval --retrieval-only --fail-below eval/data/baseline-retrieval.json
+	$(BIN)/footnote eval --split dev --limit 12 --fail-below eval/data/baseline-answers.json
 
 lock: ## Write requirements.lock and requirements-dev.lock anew from pyproject.toml
 	$(PYTHON) -m venv build/lock

@@ -43,6 +43,11 @@ class Evaluate:
         )
         _add_data(parser)
         _add_results(parser)
+        parser.add_argument(
+            "--published",
+            action="store_true",
+            help="measure rows of the chunking report anew on its data: a check of the metrics",
+        )
         speed = parser.add_argument_group("speed")
         speed.add_argument("--speed", action="store_true", help="print the table of speeds")
         speed.add_argument(
@@ -57,6 +62,8 @@ class Evaluate:
             return _compare(arguments)
         if len(arguments.what) > 1:
             raise UsageError("Name one file or folder of cases, or: footnote eval compare A B.")
+        if arguments.published:
+            return _published(arguments, settings)
         return _evaluate(arguments, settings)
 
 
@@ -147,6 +154,19 @@ def _compare(arguments: argparse.Namespace) -> int:
     from eval.commands import show_comparison
 
     return show_comparison(Path(arguments.what[1]), Path(arguments.what[2]))
+
+
+def _published(arguments: argparse.Namespace, settings: Settings) -> int:
+    if not arguments.what:
+        raise UsageError("Name the folder with questions_df.csv and the corpora of the report.")
+    # Heavy, as above.
+    from eval.commands import Bars
+    from eval.published import reproduce, reproduction_table
+
+    with Bars() as bars:
+        rows = reproduce(Path(arguments.what[0]), settings, bars)
+    print(reproduction_table(rows))
+    return 0
 
 
 def _speed(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -71,7 +71,7 @@ def evaluate(request: Request, settings: Settings) -> int:
     """
     baseline = read_report(request.fail_below) if request.fail_below else None
     form = request.form or guess_format(request.path)
-    with tempfile.TemporaryDirectory(prefix="footnote-data-") as place, _Bars() as bars:
+    with tempfile.TemporaryDirectory(prefix="footnote-data-") as place, Bars() as bars:
         dataset = load_dataset(
             form,
             request.path,
@@ -260,20 +260,21 @@ def _new_folder(name: str) -> Path:
     return RESULTS / f"{name}-{stamp[:-3]}"
 
 
-class _Bars:
+class Bars:
     """Shows progress on stderr: a bar with rate and time left for each task."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
         self._task = ""
 
-    def __enter__(self) -> _Bars:
+    def __enter__(self) -> Bars:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def __call__(self, progress: Progress) -> None:
+        """Show how far the work is."""
         if self._bar is None or progress.task != self._task:
             self.close()
             self._task = progress.task
