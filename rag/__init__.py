@@ -31,7 +31,7 @@ from rag.errors import (
     UnknownDocument,
     UsageError,
 )
-from rag.models.chat import build_chat_model
+from rag.models.chat import build_chat_model, model_sha256
 from rag.models.embedding import build_embedder
 from rag.prompts import REFUSAL
 from rag.schema import (
@@ -111,4 +111,5 @@ __all__ = [
     "build_chat_model",
     "build_embedder",
     "doctor",
+    "model_sha256",
 ]

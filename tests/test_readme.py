@@ -32,6 +32,7 @@ def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 def folder(tmp_path: Path, seeds: Path) -> Path:
     """Return a folder that looks like the repository to the examples."""
     shutil.copytree(seeds, tmp_path / "seeds")
+    (tmp_path / "cases.jsonl").write_text("".join(_blocks("json")), encoding="utf-8")
     return tmp_path
 
 

@@ -5,6 +5,7 @@ Knows nothing of prompts. Heavy packages are imported when a model is built or f
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
@@ -18,6 +19,7 @@ from rag.models.addresses import check_url
 from rag.models.local_server import Address, LocalServer
 from rag.models.prefix_cache import PrefixCache
 from rag.models.weights import (
+    EMBEDDED,
     EMBEDDED_NAME,
     embedded_weights,
     hub_weights,
@@ -61,6 +63,26 @@ def build_chat_model(settings: Settings) -> ChatModel | None:
     from rag.models.openai_compatible import OpenAICompatibleChat
 
     return OpenAICompatibleChat(model, url, key=key, seconds=settings.model_seconds)
+
+
+def model_sha256(settings: Settings) -> str | None:
+    """Return the checksum of the weights that answer, None where a server keeps them.
+
+    Raises:
+        ModelRejected: the settings name a file that is not there.
+    """
+    if settings.llm == "embedded":
+        return EMBEDDED.sha256
+    if not _is_file_name(settings.llm):
+        return None
+    is_hub = settings.llm.lower().startswith("hf:")
+    path = (
+        hub_weights(settings.llm, settings.models_folder)
+        if is_hub
+        else local_gguf(Path(settings.llm))
+    )
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def build_openai_embedder(settings: Settings) -> OpenAICompatibleEmbedder:

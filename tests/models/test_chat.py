@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ConfigError, ModelRejected, ModelUnavailable
-from rag.models.chat import LocalChat, build_chat_model, build_openai_embedder
+from rag.models.chat import LocalChat, build_chat_model, build_openai_embedder, model_sha256
 from rag.models.local_server import COMMAND, LocalServer
 from rag.models.weights import embedded_weights
 from rag.schema import Message, Usage
@@ -262,3 +263,16 @@ def test_the_real_model_comes_back_from_a_kill_with_its_prefix(model: LocalChat)
 def test_the_real_server_ends_with_its_killed_parent(tmp_path: Path) -> None:
     """A killed page leaves no gigabyte behind."""
     kill_the_parent(embedded_weights(MODELS), tmp_path, "shared", COMMAND)
+
+
+def test_checksum_of_the_weights(tmp_path: Path) -> None:
+    """It is that of the file that answers; servers keep their weights to themselves."""
+    weights = tmp_path / "own.gguf"
+    weights.write_bytes(b"GGUF and more")
+    expected = hashlib.sha256(b"GGUF and more").hexdigest()
+    assert model_sha256(Settings(llm=str(weights), home=tmp_path)) == expected
+    assert len(model_sha256(Settings(llm="embedded", home=tmp_path)) or "") == 64
+    assert model_sha256(Settings(llm="none", home=tmp_path)) is None
+    assert model_sha256(Settings(llm="openai/gpt-4o", home=tmp_path)) is None
+    with pytest.raises(ModelRejected):
+        model_sha256(Settings(llm=str(tmp_path / "gone.gguf"), home=tmp_path))
