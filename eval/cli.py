@@ -24,6 +24,7 @@ Measure how well documents are searched, cited and answered from.
   footnote eval CASES --documents D  your questions (JSONL) on your documents
   footnote eval DATA --format F      published data: SQuAD, BEIR, FinanceBench, ...
   footnote eval compare A B          what changed between two runs
+  footnote eval report A             an earlier run, scored again
   footnote eval --speed              how fast everything is on this machine
 """
 
@@ -60,6 +61,8 @@ class Evaluate:
             return _speed(arguments, settings)
         if arguments.what[:1] == ["compare"]:
             return _compare(arguments)
+        if arguments.what[:1] == ["report"]:
+            return _report(arguments)
         if len(arguments.what) > 1:
             raise UsageError("Name one file or folder of cases, or: footnote eval compare A B.")
         if arguments.published:
@@ -154,6 +157,15 @@ def _compare(arguments: argparse.Namespace) -> int:
     from eval.commands import show_comparison
 
     return show_comparison(Path(arguments.what[1]), Path(arguments.what[2]))
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    if len(arguments.what) != 2:
+        raise UsageError("Name one run: footnote eval report RUN.")
+    # Heavy, as above.
+    from eval.commands import report_again
+
+    return report_again(Path(arguments.what[1]))
 
 
 def _published(arguments: argparse.Namespace, settings: Settings) -> int:

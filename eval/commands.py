@@ -23,7 +23,7 @@ from typing import Any
 from tqdm import tqdm
 
 from eval.adapters import guess_format, load_dataset
-from eval.cases import Dataset
+from eval.cases import BadCases, Dataset
 from eval.compare import compare, comparison_table
 from eval.outcomes import Outcome, RunFolder
 from eval.report import HTML, Report, read_report, table, write_report
@@ -36,6 +36,7 @@ from rag import (
     Settings,
     build_chat_model,
     build_embedder,
+    model_sha256,
 )
 
 RESULTS = Path(".footnote") / "eval"
@@ -106,6 +107,18 @@ def evaluate(request: Request, settings: Settings) -> int:
 def show_comparison(before: Path, after: Path) -> int:
     """Print what changed from one run to another; raises BadCases."""
     print(comparison_table(compare(read_report(before), read_report(after))))
+    return 0
+
+
+def report_again(path: Path) -> int:
+    """Score the outcomes of an earlier run again and write its report anew; raises BadCases."""
+    folder = RunFolder(path)
+    folder.manifest()
+    outcomes = folder.outcomes()
+    if not outcomes:
+        raise BadCases(f"{path} holds no outcomes yet. Go on with the run, or name another.")
+    print(table(write_report(folder, outcomes, score(outcomes)).summary))
+    print(f"Report: {path / HTML}")
     return 0
 
 
@@ -184,6 +197,7 @@ def _manifest(
         "commit": _commit(),
         "footnote": _version(),
         "model": None if retrieval_only else run.assistant.model_name,
+        "model_sha256": None if retrieval_only else model_sha256(own),
         "embedding": embedder.fingerprint,
         "judge": request.judge_name,
         "options": asdict(request.options) | {"format": form, "withhold": request.withhold},
