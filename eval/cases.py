@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -169,9 +169,19 @@ def parse_case(line: str, place: str) -> Case:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         problem = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            problem = f"there is no such field; a case has {', '.join(Case.model_fields)}"
+        if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            problem = f"there is no such field; {_fields_around(first['loc'])}"
         raise BadCases(f"{place}: {where + ': ' if where else ''}{problem}.") from error
+
+
+def _fields_around(where: Sequence[int | str]) -> str:
+    """Say which fields there are at the level of a field that is unknown."""
+    level = where[0] if len(where) > 1 else None
+    if level == "evidence":
+        return f"evidence has {', '.join(Evidence.model_fields)}"
+    if level == "history":
+        return f"a turn has {', '.join(field.name for field in fields(Turn))}"
+    return f"a case has {', '.join(Case.model_fields)}"
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -186,6 +186,8 @@ def _speed(arguments: argparse.Namespace, settings: Settings) -> int:
     from eval.speed import measure, measure_newcomer, table
 
     folder = arguments.documents[0] if arguments.documents else _seeds()
+    if not folder.is_dir():
+        raise ConfigError(f"There is no folder {folder}. Name the seeds with --documents.")
     rows = measure(folder, settings.models_folder, _tell)
     if arguments.fresh:
         rows.extend(measure_newcomer(Path.cwd()))
@@ -205,10 +207,9 @@ def _seeds() -> Path:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is below 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 up")
+    return int(text)
 
 
 def _tell(progress: Progress) -> None:

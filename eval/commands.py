@@ -12,19 +12,19 @@ import subprocess
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from eval.adapters import guess_format, load_dataset
 from eval.cases import BadCases, Dataset
-from eval.compare import compare, comparison_table
+from eval.compare import GATE_LEVEL, compare, comparison_table
 from eval.outcomes import Outcome, RunFolder
 from eval.report import HTML, Report, read_report, table, write_report
 from eval.runner import IDENTITY, Options, Run, ask_all, prepared
@@ -39,7 +39,11 @@ from rag import (
     model_sha256,
 )
 
+if TYPE_CHECKING:
+    from eval.judge import Judge
+
 RESULTS = Path(".footnote") / "eval"
+_PRIVATE = {"home", "models", "llm_key", "embedding_key", "openai_api_key"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,11 @@ def evaluate(request: Request, settings: Settings) -> int:
     """
     baseline = read_report(request.fail_below) if request.fail_below else None
     form = request.form or guess_format(request.path)
-    with tempfile.TemporaryDirectory(prefix="footnote-data-") as place, Bars() as bars:
+    with (
+        _judging(request, settings) as judge,
+        tempfile.TemporaryDirectory(prefix="footnote-data-") as place,
+        Bars() as bars,
+    ):
         dataset = load_dataset(
             form,
             request.path,
@@ -94,8 +102,8 @@ def evaluate(request: Request, settings: Settings) -> int:
                 raise
             folder.write_manifest(manifest | {"finished": _now(), "seconds": run.seconds})
         scores = score(outcomes)
-        if request.judge is not None:
-            _judge(request, settings, outcomes, scores, bars)
+        if judge is not None:
+            _add_verdicts(judge, outcomes, scores, bars)
     report = write_report(folder, outcomes, scores)
     _tell(report, folder, run)
     if request.open_report:
@@ -123,16 +131,20 @@ def report_again(path: Path) -> int:
 
 
 def _gate(baseline: Report, report: Report) -> int:
-    regressions = compare(baseline, report).regressions
+    comparison = compare(baseline, report, level=GATE_LEVEL)
+    regressions = comparison.regressions
     for change in regressions:
         low, high = change.difference.low, change.difference.high
         print(
             f"REGRESSION: {change.metric.label} {change.before:.3f} -> "
-            f"{change.before + change.difference.mean:.3f} (95 % interval of the difference "
-            f"{low:+.3f} to {high:+.3f})"
+            f"{change.before + change.difference.mean:.3f} ({GATE_LEVEL:.0%} interval of the "
+            f"difference {low:+.3f} to {high:+.3f})"
         )
+    if comparison.missing:
+        labels = ", ".join(metric.label for metric in comparison.missing)
+        print(f"Not compared, for this run has none of it: {labels}", file=sys.stderr)
     if not regressions:
-        print("No significant regression against the baseline.")
+        print(f"No significant regression against the baseline ({comparison.n} cases).")
     return int(bool(regressions))
 
 
@@ -140,41 +152,49 @@ def _tell(report: Report, folder: RunFolder, run: Run) -> None:
     for reason in run.rejected:
         print(f"Not added: {reason}", file=sys.stderr)
     print(table(report.summary))
+    clusters = len({case.cluster for case in report.cases.values()})
+    print(f"{report.summary.n} cases, drawn from {clusters} documents or groups of questions")
     spent = run.seconds
-    if spent.get("asking"):
+    if spent.get("calls"):
         share = 1 - spent["calls"] / spent["asking"]
         print(f"adding {spent['adding']:.1f} s, asking {spent['asking']:.1f} s")
         print(f"share of the harness itself: {share:.1%}")
     print(f"Report: {folder.path / HTML}")
 
 
-def _judge(
-    request: Request,
-    settings: Settings,
-    outcomes: Sequence[Outcome],
-    scores: Mapping[str, Scores],
-    progress: ProgressCallback,
-) -> None:
-    """Add the verdicts of a judge to the scores."""
+@contextmanager
+def _judging(request: Request, settings: Settings) -> Iterator[Judge | None]:
+    """Yield the judge, whose model is started when it is first asked, or None."""
+    if request.judge is None or request.judge_name is None:
+        yield None
+        return
     # LlamaIndex takes two seconds to load, which a run without a judge need not wait.
     from eval.judge import Judge
 
     update = {"llm": request.judge, "llm_url": request.judge_url}
     model = build_chat_model(settings.model_copy(update=update))
-    if model is None or request.judge_name is None:
+    if model is None:
         raise ConfigError("A judge has to be a language model. Name one with --judge.")
-    problems = 0
     with closing(model):
-        judge = Judge(model, request.judge_name, settings.home / "verdicts")
-        for number, outcome in enumerate(outcomes):
-            progress(Progress("Judging", number, len(outcomes), "answers"))
-            verdicts = judge.verdicts(outcome)
-            problems += len(verdicts.problems)
-            scores[outcome.case.id].update(
-                faithfulness=verdicts.faithfulness,
-                relevancy=verdicts.relevancy,
-                correctness=verdicts.correctness,
-            )
+        yield Judge(model, request.judge_name, settings.home / "verdicts")
+
+
+def _add_verdicts(
+    judge: Judge,
+    outcomes: Sequence[Outcome],
+    scores: Mapping[str, Scores],
+    progress: ProgressCallback,
+) -> None:
+    problems = 0
+    for number, outcome in enumerate(outcomes):
+        progress(Progress("Judging", number, len(outcomes), "answers"))
+        verdicts = judge.verdicts(outcome)
+        problems += len(verdicts.problems)
+        scores[outcome.case.id].update(
+            faithfulness=verdicts.faithfulness,
+            relevancy=verdicts.relevancy,
+            correctness=verdicts.correctness,
+        )
     if problems:
         print(f"{problems} verdicts are missing: the judge gave none.", file=sys.stderr)
 
@@ -199,7 +219,7 @@ def _manifest(
         "model": None if retrieval_only else run.assistant.model_name,
         "model_sha256": None if retrieval_only else model_sha256(own),
         "embedding": embedder.fingerprint,
-        "judge": request.judge_name,
+        "judge": request.judge_name and _without_folder(request.judge_name),
         "options": asdict(request.options) | {"format": form, "withhold": request.withhold},
         "settings": _plain(settings),
         "cases": _digest(case.model_dump_json() for case in run.cases),
@@ -211,7 +231,14 @@ def _manifest(
 
 def _plain(settings: Settings) -> dict[str, Any]:
     """Return the settings without those that name places of this machine, or keys."""
-    return settings.model_dump(mode="json", exclude={"home", "models", "llm_key", "embedding_key"})
+    plain = settings.model_dump(mode="json", exclude=_PRIVATE)
+    return plain | {"llm": _without_folder(settings.llm)}
+
+
+def _without_folder(model: str) -> str:
+    """Return a model as it is set, a file of this machine by its name alone."""
+    is_file = model.lower().endswith(".gguf") and not model.lower().startswith("hf:")
+    return Path(model).name if is_file else model
 
 
 def _digest(texts: Iterable[str]) -> str:

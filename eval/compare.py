@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from eval.cases import BadCases
-from eval.metrics.intervals import Interval, paired_interval
+from eval.metrics.intervals import Interval, mean, paired_interval
 from eval.report import Report, aligned, labelled
 from eval.scoring import METRICS, Metric
 
-# Few enough that chance alone seldom makes one of them look worse, and together they move
-# when anything that users see gets worse.
+# One of them at least moves when anything that users see gets worse.
 GATED = (
     "recall@1",
     "recall@5",
@@ -32,9 +31,12 @@ GATED = (
     "failed",
 )
 """The metrics of which a significant loss is a regression."""
+GATE_LEVEL = 0.99
+"""Of the gate's intervals: ten metrics at 95 % would raise a false alarm in one run of seven."""
 
 _JUDGED = {metric.name for metric in METRICS if metric.group == "Judge"}
 _SHOWN_FLIPS = 40
+_NEGLIGIBLE = 0.0005
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,13 @@ class Change:
 
     @property
     def is_significant(self) -> bool:
-        """Tell whether the 95 % interval leaves out 0."""
-        return self.difference.low > 0 or self.difference.high < 0
+        """Tell whether the interval leaves out 0, and the difference is one to speak of.
+
+        Arithmetic of another machine moves every confidence a little, often the same way;
+        what the table rounds to nothing is no change.
+        """
+        found = self.difference
+        return (found.low > 0 or found.high < 0) and abs(found.mean) >= _NEGLIGIBLE
 
     @property
     def is_worse(self) -> bool:
@@ -80,6 +87,8 @@ class Comparison:
     n: int
     changes: tuple[Change, ...]
     flips: tuple[Flip, ...]
+    missing: tuple[Metric, ...]
+    """Gated metrics that the run before has, and the one after has not."""
 
     @property
     def regressions(self) -> tuple[Change, ...]:
@@ -91,12 +100,17 @@ class Comparison:
         )
 
 
-def compare(before: Report, after: Report, *, seed: int = 0) -> Comparison:
-    """Compare two runs case by case.
+def compare(before: Report, after: Report, *, level: float = 0.95, seed: int = 0) -> Comparison:
+    """Compare two runs case by case, with intervals of this level.
 
-    Verdicts of different judges are not compared. Raises BadCases if no case is in both.
+    A case whose question was changed is another case. Verdicts of different judges are not
+    compared. Raises BadCases if no case is in both.
     """
-    shared = [case_id for case_id in before.cases if case_id in after.cases]
+    shared = [
+        i
+        for i, case in before.cases.items()
+        if i in after.cases and after.cases[i].question == case.question
+    ]
     if not shared:
         raise BadCases(
             "The two runs have no case in common, so there is nothing to compare. Take runs "
@@ -104,22 +118,20 @@ def compare(before: Report, after: Report, *, seed: int = 0) -> Comparison:
         )
     same_judge = before.manifest.get("judge") == after.manifest.get("judge")
     metrics = [m for m in METRICS if same_judge or m.name not in _JUDGED]
-    changes = (_change(before, after, shared, metric, seed) for metric in metrics)
-    flips = tuple(flip for metric in metrics for flip in _flips(before, after, shared, metric))
-    return Comparison(len(shared), tuple(c for c in changes if c is not None), flips)
-
-
-def _change(
-    before: Report, after: Report, shared: list[str], metric: Metric, seed: int
-) -> Change | None:
-    earlier = [before.cases[i].scores.get(metric.name) for i in shared]
-    later = [after.cases[i].scores.get(metric.name) for i in shared]
     clusters = [before.cases[i].cluster for i in shared]
-    difference = paired_interval(earlier, later, clusters, seed=seed)
-    if difference is None:
-        return None
-    paired = [e for e, v in zip(earlier, later, strict=True) if e is not None and v is not None]
-    return Change(metric, sum(paired) / len(paired), difference)
+    changes: list[Change] = []
+    missing: list[Metric] = []
+    for metric in metrics:
+        earlier = [before.cases[i].scores.get(metric.name) for i in shared]
+        later = [after.cases[i].scores.get(metric.name) for i in shared]
+        difference = paired_interval(earlier, later, clusters, seed=seed, level=level)
+        if difference is not None:
+            paired = (e for e, v in zip(earlier, later, strict=True) if v is not None)
+            changes.append(Change(metric, mean(paired) or 0.0, difference))
+        elif metric.name in GATED and mean(earlier) is not None:
+            missing.append(metric)
+    flips = tuple(flip for metric in metrics for flip in _flips(before, after, shared, metric))
+    return Comparison(len(shared), tuple(changes), flips, tuple(missing))
 
 
 def _flips(before: Report, after: Report, shared: list[str], metric: Metric) -> Iterator[Flip]:

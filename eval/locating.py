@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from eval.metrics.spans import Span
 from rag import Assistant, Document, Passage
 
 Kind = Literal["quote", "page", "document"]
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class Shelf:
 
     def __init__(self, assistant: Assistant, roots: Sequence[Path]) -> None:
         self._assistant = assistant
-        self._documents = {name_of(d, roots): d for d in assistant.documents()}
-        self._names = {document.id: name for name, document in self._documents.items()}
+        documents = assistant.documents()
+        self._names = names_of(documents, roots)
+        self._documents = {self._names[document.id]: document for document in documents}
         self._texts: dict[str, str] = {}
         self._passages: dict[str, list[Passage]] = {}
         # "b.txt" and "a/b.txt" both call "a/b.txt"; all ends of a name are looked up at once.
@@ -111,9 +114,14 @@ class Shelf:
         ]
 
     def _page(self, document: Document, page: int) -> tuple[int, int]:
+        """Return where a page stands, to the passage: it may begin and end within others."""
         if document.id not in self._passages:
             self._passages[document.id] = self._assistant.passages_of(document.id)
-        on_page = [p for p in self._passages[document.id] if p.page == page]
+        passages = [(p.page or 0, p) for p in self._passages[document.id]]
+        on_page = [p for number, p in passages if number == page]
+        if not on_page and any(number > page for number, _ in passages):
+            # No passage begins on a short page: it lies within the one that begins before it.
+            on_page = [p for number, p in passages if number < page][-1:]
         if not on_page:
             raise BadCases(
                 f"{self._names[document.id]} has no text on page {page}; pages count from 1"
@@ -131,9 +139,24 @@ class Shelf:
             found = [called]
         if len(found) != 1:
             problem = f"names {len(found)} of them" if found else "is not one of them"
-            known = ", ".join(sorted(found or self._documents)[:5])
-            raise BadCases(f"the document {called!r} {problem}; the documents are {known}, …")
+            names = sorted(found or self._documents)
+            known = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+            known = f"the documents are {known}" if names else "there are none"
+            raise BadCases(f"the document {called!r} {problem}; {known}")
         return self._documents[found[0]]
+
+
+def names_of(documents: Sequence[Document], roots: Sequence[Path]) -> dict[str, str]:
+    """Return the name of each document by id: where two are the same, with folders before."""
+    names = {document.id: name_of(document, roots) for document in documents}
+    while len(set(names.values())) < len(names):
+        often = Counter(names.values())
+        for document in documents:
+            name = names[document.id]
+            if often[name] > 1:
+                parts = Path(document.uri).as_posix().split("/")
+                names[document.id] = "/".join(parts[-name.count("/") - 2 :])
+    return names
 
 
 def name_of(document: Document, roots: Sequence[Path]) -> str:
@@ -150,10 +173,13 @@ def find_quote(text: str, quote: str, *, near: int | None = None) -> list[tuple[
 
     White space matches white space of any kind and length, for adding a file may join lines.
     """
-    spans = [m.span() for m in re.finditer(re.escape(quote), text)]
-    if not spans:
-        flexible = r"\s+".join(re.escape(word) for word in quote.split())
-        spans = [m.span() for m in re.finditer(flexible, text)]
+    words = quote.split()
+    if not words:
+        return []
+    exact, flexible = re.escape(quote), r"\s+".join(map(re.escape, words))
+    # Looking ahead finds places that overlap, as "aa" has two in "aaa".
+    spans = [m.span(1) for m in re.finditer(f"(?=({exact}))", text)]
+    spans = spans or [m.span(1) for m in re.finditer(f"(?=({flexible}))", text)]
     if near is not None and spans:
         return [min(spans, key=lambda span: abs(span[0] - near))]
     return spans

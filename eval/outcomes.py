@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from eval.cases import BadCases, Case, numbered_lines, reason
+from eval.cases import BadCases, Case, reason
 from eval.locating import Located
 from eval.metrics.spans import Span
 from rag import Answer
 
-MANIFEST, OUTCOMES = "manifest.json", "outcomes.jsonl"
+MANIFEST, OUTCOMES, IGNORE = "manifest.json", "outcomes.jsonl", ".footnoteignore"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,10 @@ class RunFolder:
         on with. Nothing is overwritten.
         """
         if not self._is_taken():
-            self.path.mkdir(parents=True, exist_ok=True)
+            with self._usable():
+                self.path.mkdir(parents=True, exist_ok=True)
+            # The results may lie among the documents of the next run, but are none of them.
+            self.write(IGNORE, "*\n")
             self.write_manifest(manifest)
             return False
         earlier = self.manifest()
@@ -119,30 +123,28 @@ class RunFolder:
         """Write a file of the run, wholly or not at all; return its path."""
         path = self.path / name
         beside = path.with_name(f".{name}.new")
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
+        with self._usable():
+            beside.write_text(text, encoding="utf-8")
+            os.replace(beside, path)
         return path
 
     def append(self, outcome: Outcome) -> None:
         """Add an outcome; it stays whatever happens to the process afterwards."""
         line = _OUTCOME.dump_json(outcome, exclude_defaults=False)
-        with (self.path / OUTCOMES).open("ab") as file:
+        with self._usable(), (self.path / OUTCOMES).open("ab") as file:
             file.write(line + b"\n")
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """Return the outcomes, the last of each case; a line that was cut off is left out."""
         path = self.path / OUTCOMES
-        if not path.exists():
-            return ()
-        lines = list(numbered_lines(path))
-        whole = path.read_bytes().endswith(b"\n")
         found: dict[str, Outcome] = {}
-        for place, (number, line) in enumerate(lines):
+        # What stands behind the last line end was cut off, maybe within a character.
+        for number, line in enumerate(self._read_outcomes().split(b"\n")[:-1], start=1):
+            if not line.strip():
+                continue
             try:
                 outcome = _OUTCOME.validate_json(line)
             except ValidationError as error:
-                if place == len(lines) - 1 and not whole:
-                    break
                 raise BadCases(
                     f"{path}, line {number} is no outcome ({error.errors()[0]['msg']}). Remove "
                     "the line to ask that case again, or name another folder."
@@ -153,15 +155,29 @@ class RunFolder:
 
     def mend(self) -> None:
         """Take off a last line that was cut short, so that more can be added."""
-        path = self.path / OUTCOMES
-        if path.exists() and not (data := path.read_bytes()).endswith(b"\n"):
-            path.write_bytes(data[: data.rfind(b"\n") + 1])
+        data = self._read_outcomes()
+        if data and not data.endswith(b"\n"):
+            with self._usable():
+                (self.path / OUTCOMES).write_bytes(data[: data.rfind(b"\n") + 1])
 
     def _is_taken(self) -> bool:
+        with self._usable():
+            try:
+                return any(self.path.iterdir())
+            except FileNotFoundError:
+                return False
+
+    def _read_outcomes(self) -> bytes:
+        with self._usable():
+            try:
+                return (self.path / OUTCOMES).read_bytes()
+            except FileNotFoundError:
+                return b""
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
         try:
-            return any(self.path.iterdir())
-        except FileNotFoundError:
-            return False
+            yield
         except OSError as error:
             raise BadCases(
                 f"{self.path} cannot hold results: {reason(error)}. Name another folder with --out."

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,7 +20,6 @@ from eval.outcomes import Outcome, RunFolder
 from eval.scoring import METRICS, Metric, Scores, Summary, summarise
 
 JSON, HTML = "report.json", "report.html"
-_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class ScoredCase:
 class Report:
     """Everything that is known of a run but the outcomes themselves."""
 
-    version: int
+    version: Literal[1]
     manifest: Mapping[str, Any]
     summary: Summary
     cases: Mapping[str, ScoredCase]
@@ -50,7 +49,7 @@ def make_report(
 ) -> Report:
     """Return the report of a run."""
     cases = {o.case.id: ScoredCase(o.case.question, o.cluster, scores[o.case.id]) for o in outcomes}
-    return Report(_VERSION, manifest, summarise(outcomes, scores), cases)
+    return Report(1, manifest, summarise(outcomes, scores), cases)
 
 
 def write_report(

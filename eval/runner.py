@@ -6,6 +6,7 @@ fails is a row of the results, not the end of the run.
 
 from __future__ import annotations
 
+import os
 import random
 import tempfile
 import time
@@ -62,8 +63,9 @@ def chosen(cases: Sequence[Case], options: Options) -> tuple[Case, ...]:
     found = [c for c in cases if options.split in (None, c.split)]
     if options.limit is not None and options.limit < len(found):
         # Drawn from the ids in order, so that the same ones come whatever the file's order.
-        ids = random.Random(options.seed).sample(sorted(c.id for c in found), options.limit)
-        found = [c for c in found if c.id in set(ids)]
+        ids = sorted(c.id for c in found)
+        drawn = set(random.Random(options.seed).sample(ids, options.limit))
+        found = [c for c in found if c.id in drawn]
     if not found:
         raise BadCases("No case is left to ask. Take another split, or a higher limit.")
     return tuple(found)
@@ -87,6 +89,8 @@ def prepared(
     cases = chosen(dataset.cases, options)
     with tempfile.TemporaryDirectory(prefix="footnote-eval-") as folder:
         update: dict[str, Any] = {"home": Path(folder), "models": settings.models_folder}
+        # On a server the vectors would outlive the folder.
+        update["chroma_url"] = None
         if options.retrieval_only:
             update["llm"] = "none"
         with open_assistant(settings.model_copy(update=update)) as assistant:
@@ -94,7 +98,10 @@ def prepared(
             report = assistant.add(dataset.documents, progress=progress)
             seconds = {"adding": time.perf_counter() - started}
             rejected = tuple(
-                f"{Path(r.uri).name}: {r.reason}" for r in report.documents if r.reason
+                f"{Path(r.uri).name}: {r.reason}"
+                for r in report.documents
+                # The case file may lie among the documents.
+                if r.reason and not (source and r.uri == os.path.abspath(source))
             )
             shelf = Shelf(assistant, dataset.documents)
             located = {case.id: _locate(shelf, case, source) for case in cases}
@@ -124,7 +131,8 @@ def ask_all(
         folder.append(outcome)
     progress(Progress("Asking", len(run.cases), len(run.cases), "questions"))
     run.seconds |= {"asking": time.perf_counter() - started, "calls": calls}
-    return folder.outcomes()
+    found = {outcome.case.id: outcome for outcome in folder.outcomes()}
+    return tuple(found[case.id] for case in run.cases)
 
 
 def ask(run: Run, case: Case, *, retrieval_only: bool) -> Outcome:

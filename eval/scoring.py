@@ -33,6 +33,8 @@ PASSAGES = 5
 """Passages and sentences that the figures by character look at."""
 _KS = (1, 3, 5, 10)
 _MARKER = re.compile(r"\s*\[\d+\]")
+# Normalisation keeps it: no gold answer is put together from the ends of two texts.
+_BREAK = " \0 "
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class Summary:
     by_tag: Mapping[str, Mapping[str, Interval]]
     seconds: Mapping[str, Latency]
     tokens: Mapping[str, float]
-    calibration: Calibration | None
+    calibration: Calibration | None = None
 
 
 def score(outcomes: Sequence[Outcome]) -> dict[str, Scores]:
@@ -217,7 +219,8 @@ def _rankings(outcomes: Sequence[Outcome]) -> dict[str, Scores]:
                 }
             )
     for o in outcomes:
-        if o.error is None and any(place.page for place in o.located.places):
+        paged = any(place.page for place in o.located.places)
+        if o.error is None and paged and depths[o.case.id] >= PASSAGES:
             found.setdefault(o.case.id, {})["page_recall"] = _page_recall(o)
     return found
 
@@ -233,7 +236,7 @@ def _cutoff(name: str) -> int:
 
 
 def _ranked_passages(outcome: Outcome) -> _Ranking | None:
-    if any(place.kind == "document" for place in outcome.located.places):
+    if _of_documents(outcome.located):
         return None
     items = [(p.id, p.span) for p in outcome.passages]
     return _ranked(outcome, items, holds)
@@ -246,7 +249,8 @@ def _ranked_documents(outcome: Outcome) -> _Ranking | None:
 
 
 def _ranked_sentences(outcome: Outcome) -> _Ranking | None:
-    if not outcome.sentences:
+    # An answer keeps no ranking of sentences; without one, no sentences are none found.
+    if outcome.answer is not None or _of_documents(outcome.located):
         return None
     items = [(str(rank), span) for rank, span in enumerate(outcome.sentences)]
     return _ranked(outcome, items, holds)
@@ -276,6 +280,11 @@ def _ranked(
     return _Ranking([item for item, _ in items], relevant)
 
 
+def _of_documents(located: Located) -> bool:
+    """Tell whether whole documents are evidence: where in them, nobody knows."""
+    return any(place.kind == "document" for place in located.places)
+
+
 def _separate(located: Located) -> tuple[tuple[Place, ...], ...]:
     if all(place.kind == "document" for place in located.places):
         return tuple((place,) for place in located.places)
@@ -289,12 +298,12 @@ def _page_recall(outcome: Outcome) -> float | None:
 
 
 def _by_character(outcome: Outcome) -> Scores:
-    if not outcome.located.needs or any(p.kind == "document" for p in outcome.located.places):
+    if not outcome.located.needs or _of_documents(outcome.located):
         return {}
     scores: Scores = {}
     retrieved = [p.span for p in outcome.passages[:PASSAGES]]
     for prefix, spans in (("", retrieved), ("sentence_", list(outcome.sentences[:PASSAGES]))):
-        if prefix and not spans:
+        if prefix and outcome.answer is not None:
             continue
         # Of places that are alternatives, the one that was found best.
         references = [
@@ -327,7 +336,7 @@ def _of_answer(outcome: Outcome, answer: Answer) -> Scores:
         "exact_match": exact_match(text, golds),
         "token_f1": token_f1(text, golds),
         "gold_in_answer": gold_in_text(text, golds),
-        "gold_in_answer_or_quote": gold_in_text(" \n ".join([text, *quotes]), golds),
+        "gold_in_answer_or_quote": gold_in_text(_BREAK.join([text, *quotes]), golds),
         "citation_precision": citation_precision(cited, needs),
         "citation_recall": citation_recall(cited, needs) if answer.answered else None,
         "gold_in_quotes": gold_in_quotes(quotes, golds),

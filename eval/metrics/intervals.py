@@ -5,11 +5,14 @@ Knows nothing of what was measured. None stands for "does not apply" and is left
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
+
+_FEW_CLUSTERS = 10
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,11 @@ def paired_interval(
     The two are values of the same questions in the same order; a question counts where both
     are there. The change is real, at this level, if the interval leaves out 0.
 
+    Over fewer than ten documents, single questions are drawn instead, and the interval
+    speaks of these documents alone: drawing five documents flags noise too often, and
+    cannot see a loss in one or two of them. Documents of unequal size count as
+    (sum of n)^2 / (sum of n^2) equal ones (Kish, 1965).
+
     Raises:
         ValueError: the sequences differ in length, or level is not in 0..1.
     """
@@ -100,6 +108,10 @@ def paired_interval(
         None if old is None or new is None else new - old
         for old, new in zip(before, after, strict=True)
     ]
+    sizes = Counter(c for c, d in zip(clusters, differences, strict=True) if d is not None)
+    effective = sizes.total() ** 2 / max(1, sum(n * n for n in sizes.values()))
+    if effective < _FEW_CLUSTERS:
+        clusters = [str(number) for number in range(len(differences))]
     return bootstrap_interval(differences, clusters, seed=seed, draws=draws, level=level)
 
 

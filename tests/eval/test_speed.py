@@ -43,12 +43,6 @@ def test_the_texts_to_add_are_always_the_same(seeds: Path, tmp_path: Path) -> No
     assert all(paragraph in source for paragraph in paragraphs)
 
 
-def test_saying_nothing_to_measure_is_wrong_use() -> None:
-    """The message names the option."""
-    with pytest.raises(ConfigError, match="--speed"):
-        evaluate.run(_arguments(), Settings())
-
-
 def test_missing_seeds_are_wrong_use(tmp_path: Path) -> None:
     """The message names the option that says where they are."""
     with pytest.raises(ConfigError, match="--documents"):
