@@ -195,6 +195,7 @@ def _add_verdicts(
             relevancy=verdicts.relevancy,
             correctness=verdicts.correctness,
         )
+    progress(Progress("Judging", len(outcomes), len(outcomes), "answers"))
     if problems:
         print(f"{problems} verdicts are missing: the judge gave none.", file=sys.stderr)
 
@@ -207,7 +208,6 @@ def _manifest(
 ) -> dict[str, Any]:
     own = run.assistant.settings
     retrieval_only = request.options.retrieval_only
-    embedder = build_embedder(own)
     documents = [
         {"name": run.shelf.name(d.id), "sha256": d.sha256} for d in run.assistant.documents()
     ]
@@ -218,7 +218,7 @@ def _manifest(
         "footnote": _version(),
         "model": None if retrieval_only else run.assistant.model_name,
         "model_sha256": None if retrieval_only else model_sha256(own),
-        "embedding": embedder.fingerprint,
+        "embedding": _fingerprint(own),
         "judge": request.judge_name and _without_folder(request.judge_name),
         "options": asdict(request.options) | {"format": form, "withhold": request.withhold},
         "settings": _plain(settings),
@@ -227,6 +227,11 @@ def _manifest(
         "machine": _machine(),
         "rejected": list(run.rejected),
     }
+
+
+def _fingerprint(settings: Settings) -> str:
+    with closing(build_embedder(settings)) as embedder:
+        return embedder.fingerprint
 
 
 def _plain(settings: Settings) -> dict[str, Any]:

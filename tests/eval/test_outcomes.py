@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ WHOLE = Outcome(
 )
 
 
-def outcome_of(number: str, **changes: object) -> Outcome:
+def outcome_of(number: str, **changes: Any) -> Outcome:
     """Return an outcome that differs from others of other numbers."""
     return replace(answered(case_of(number)), **changes)
 

@@ -1,11 +1,8 @@
-"""A run asks every case once, whatever happens meanwhile, in a library of its own."""
+"""A run asks every case once, in a library of its own, and keeps what comes of each."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,108 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.cases import BadCases, Case, Dataset
-from eval.outcomes import Outcome, RunFolder
-from eval.runner import DEPTH, Options, Run, ask_all, chosen, prepared
-from rag import Answer, Assistant, ModelUnavailable, Progress, QuestionError, Settings
+from eval.cases import BadCases, Case, Split
+from eval.runner import DEPTH, Options, ask_all, chosen
+from rag import Assistant, ModelUnavailable, QuestionError, Settings
+from tests.eval.runs import (
+    CASES,
+    QUOTE,
+    Failing,
+    folder_of,
+    nothing,
+    running,
+    settings_of,
+)
 from tests.fakes import ScriptedModel, WordEmbedder
 from tests.homes import BRIDGE, three_files
-
-QUOTE = "Clara Holt, an engineer, designed the Anders Bridge."
-CASES = tuple(
-    Case.model_validate(case)
-    for case in (
-        {
-            "id": "who",
-            "question": "Who designed the Anders Bridge?",
-            "answers": ["Clara Holt"],
-            "evidence": [{"document": "bridge.txt", "quote": QUOTE}],
-        },
-        {
-            "id": "when",
-            "question": "When were the pear trees in the Lower Orchard grafted?",
-            "answers": ["1874"],
-            "evidence": [{"document": "orchard.txt", "quote": "grafted in 1874"}],
-        },
-        {
-            "id": "hidden",
-            "question": "Who designed the Anders Bridge?",
-            "answerable": False,
-            "without": ["bridge.txt"],
-        },
-        {
-            "id": "and",
-            "question": "Who designed it?",
-            "history": [{"question": "When did the Anders Bridge open?", "answer": "In 1931."}],
-            "evidence": [{"document": "bridge.txt", "quote": QUOTE}],
-        },
-    )
-)
-
-
-def nothing(_progress: Progress) -> None:
-    pass
-
-
-def open_with_words(settings: Settings) -> Assistant:
-    return Assistant(settings, embedder=WordEmbedder())
-
-
-def settings_of(tmp_path: Path, **changes: Any) -> Settings:
-    return Settings(**{"home": tmp_path / "home", "llm": "none", "strictness": 0.0, **changes})
-
-
-def dataset_of(tmp_path: Path, *cases: Case) -> Dataset:
-    files = tmp_path / "files"
-    return Dataset("mine", cases or CASES, (files if files.exists() else three_files(files),))
-
-
-@contextmanager
-def running(
-    tmp_path: Path, *cases: Case, options: Options | None = None, **how: Any
-) -> Iterator[Run]:
-    """Yield a prepared run of these cases on the three files."""
-    settings = how.pop("settings", None) or settings_of(tmp_path)
-    how = {"open_assistant": open_with_words, **how}
-    with prepared(
-        dataset_of(tmp_path, *cases), options or Options(), settings, nothing, **how
-    ) as run:
-        yield run
-
-
-def folder_of(tmp_path: Path, name: str = "run") -> RunFolder:
-    folder = RunFolder(tmp_path / name)
-    folder.begin({}, ())
-    return folder
-
-
-def timeless(outcomes: tuple[Outcome, ...]) -> list[Outcome]:
-    """Return outcomes without what differs each time: seconds, and ids and times of adding."""
-    return [
-        replace(
-            o,
-            seconds={},
-            answer=o.answer and replace(o.answer, timings={}, hits=(), citations=(), sentences=()),
-            passages=tuple(replace(p, id="") for p in o.passages),
-        )
-        for o in outcomes
-    ]
-
-
-class Failing(Assistant):
-    """Fails on questions that have a word, as often as it is told to."""
-
-    def __init__(self, settings: Settings, word: str, error: BaseException) -> None:
-        super().__init__(settings, embedder=WordEmbedder())
-        self.word, self.error = word, error
-        self.asked: list[str] = []
-
-    def ask(self, question: str, *arguments: Any, **more: Any) -> Answer:
-        self.asked.append(question)
-        if self.word and self.word in question:
-            raise self.error
-        return super().ask(question, *arguments, **more)
-
 
 # What is asked ------------------------------------------------------------------------
 
@@ -148,7 +57,7 @@ def test_seed_draws_others() -> None:
 def test_split_takes_its_half_and_the_limit_comes_after() -> None:
     """The halves have no case in common and all together; the limit counts what is asked."""
     cases = plain([str(n) for n in range(50)])
-    dev, test = (chosen(cases, Options(split=split)) for split in ("dev", "test"))
+    dev, test = chosen(cases, Options(split="dev")), chosen(cases, Options(split="test"))
     assert {c.split for c in dev} == {"dev"}
     assert set(dev) | set(test) == set(cases)
     assert len(dev) + len(test) == len(cases)
@@ -158,7 +67,7 @@ def test_split_takes_its_half_and_the_limit_comes_after() -> None:
 def test_nothing_left_to_ask_is_told() -> None:
     """A split without cases is wrong use."""
     (case,) = plain(["a"])
-    other = "test" if case.split == "dev" else "dev"
+    other: Split = "test" if case.split == "dev" else "dev"
     with pytest.raises(BadCases, match="No case is left to ask"):
         chosen([case], Options(split=other))
 
@@ -181,10 +90,21 @@ def test_library_of_the_user_is_left_alone(tmp_path: Path) -> None:
 
 def test_library_goes_when_the_run_fails(tmp_path: Path) -> None:
     """Whatever ends the run, its temporary folder does not stay."""
-    with pytest.raises(RuntimeError), running(tmp_path) as run:
-        home = run.assistant.settings.home
-        raise RuntimeError
-    assert not home.exists()
+    homes: list[Path] = []
+
+    def opening(settings: Settings) -> Assistant:
+        homes.append(settings.home)
+        return Failing(settings, "", KeyboardInterrupt())
+
+    with pytest.raises(BadCases):  # noqa: SIM117
+        with running(
+            tmp_path,
+            Case(id="a", question="?", answers=(("x",),), without=("none",)),
+            open_assistant=opening,
+        ):
+            pass
+    assert len(homes) == 1
+    assert not homes[0].exists()
 
 
 def test_settings_but_for_places_are_the_users(tmp_path: Path) -> None:
@@ -270,7 +190,7 @@ def test_answers_are_kept_with_all_that_scoring_needs(tmp_path: Path) -> None:
     assert first.error is None
     assert [c.exact for c in first.citations] == [True] * len(first.answer.citations)
     assert first.citations[0].span == first.located.places[0].span
-    assert [p.span.document for p in first.passages][0] == "bridge.txt"
+    assert first.passages[0].span.document == "bridge.txt"
     assert first.depth == Settings().passages
     assert first.seconds["ask"] > 0
     assert run.seconds["asking"] >= run.seconds["calls"] > 0
@@ -371,70 +291,3 @@ def test_question_that_cannot_be_asked_is_a_row_too(tmp_path: Path) -> None:
         assert fine.error is None
         assert failed.error is not None
         assert failed.error.startswith(QuestionError.__name__)
-
-
-# Going on -----------------------------------------------------------------------------
-
-
-def test_run_that_was_stopped_is_gone_on_with(tmp_path: Path) -> None:
-    """Only what is missing is asked, and in the end all is as if nothing had happened."""
-    with running(tmp_path) as run:
-        uninterrupted = ask_all(run, folder_of(tmp_path, "whole"), Options(), nothing)
-    folder = folder_of(tmp_path)
-    stop = KeyboardInterrupt()
-    with pytest.raises(KeyboardInterrupt):  # noqa: SIM117
-        with running(tmp_path, open_assistant=lambda s: Failing(s, "pear", stop)) as run:
-            ask_all(run, folder, Options(), nothing)
-    assert [o.case.id for o in folder.outcomes()] == ["who"]
-    with running(tmp_path, open_assistant=lambda s: Failing(s, "", stop)) as run:
-        outcomes = ask_all(run, folder, Options(), nothing)
-        assert isinstance(run.assistant, Failing)
-        assert run.assistant.asked == [case.question for case in CASES[1:]]
-    assert timeless(outcomes) == timeless(uninterrupted)
-
-
-def test_row_that_was_being_written_is_asked_again(tmp_path: Path) -> None:
-    """A process that died in the middle of a row costs that row."""
-    folder = folder_of(tmp_path)
-    with running(tmp_path) as run:
-        whole = ask_all(run, folder, Options(), nothing)
-        file = folder.path / "outcomes.jsonl"
-        file.write_bytes(file.read_bytes()[:-10])
-        again = ask_all(run, folder, Options(), nothing)
-    assert timeless(again) == timeless(whole)
-    assert again[:3] == whole[:3]
-
-
-def test_failed_cases_are_asked_again_in_their_place(tmp_path: Path) -> None:
-    """Those that went well are not; the order stays that of the cases."""
-    folder = folder_of(tmp_path)
-    error = ModelUnavailable("It is gone. Ask again.")
-    with running(tmp_path, open_assistant=lambda s: Failing(s, "pear", error)) as run:
-        first = ask_all(run, folder, Options(), nothing)
-    with running(tmp_path, open_assistant=lambda s: Failing(s, "", error)) as run:
-        second = ask_all(run, folder, Options(), nothing)
-        assert isinstance(run.assistant, Failing)
-        assert run.assistant.asked == [CASES[1].question]
-    assert second[1].error is None
-    assert (second[0], *second[2:]) == (first[0], *first[2:])
-
-
-def test_finished_run_asks_nothing(tmp_path: Path) -> None:
-    """No model is loaded for it either."""
-    folder = folder_of(tmp_path)
-    with running(tmp_path) as run:
-        first = ask_all(run, folder, Options(), nothing)
-    stop = AssertionError("asked again")
-    with running(tmp_path, open_assistant=lambda s: Failing(s, "e", stop)) as run:
-        assert ask_all(run, folder, Options(), nothing) == first
-        assert "loading" not in run.seconds
-
-
-def test_progress_goes_up_to_all_cases(tmp_path: Path) -> None:
-    """What is done already counts from the start."""
-    folder = folder_of(tmp_path)
-    seen: list[tuple[float, float | None]] = []
-    with running(tmp_path) as run:
-        folder.append(Outcome(CASES[0], "x", run.located["who"]))
-        ask_all(run, folder, Options(retrieval_only=True), lambda p: seen.append((p.done, p.total)))
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]

@@ -1,0 +1,320 @@
+"""Runs as a whole: their manifest, their judge, and the regressions they must not let pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rag.retrieval
+from eval.cases import BadCases
+from eval.commands import Bars, Request, report_again
+from eval.runner import Options
+from rag import Answer, Assistant, Citation, ModelUnavailable, Progress, Settings
+from rag.library import Library
+from rag.retrieval import Retriever
+from tests.conftest import ROOT
+from tests.fakes import ScriptedModel
+from tests.homes import three_files
+from ui import cli
+
+CASE = {
+    "id": "who",
+    "question": "Who designed the Anders Bridge?",
+    "answers": ["Clara Holt"],
+    "evidence": [{"document": "bridge.txt", "quote": "Clara Holt, an engineer"}],
+}
+REFUSED = {"id": "no", "question": "Which bank paid for the lighthouse?", "answerable": False}
+
+
+@pytest.fixture(autouse=True)
+def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer by quotes alone."""
+    monkeypatch.setenv("FOOTNOTE_LLM", "none")
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """Return a case file beside its documents: one case is answered, the other is not."""
+    path = three_files(tmp_path / "mine") / "cases.jsonl"
+    path.write_text(f"{json.dumps(CASE)}\n{json.dumps(REFUSED)}\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run over all cases of the seeds, which all tests here share."""
+    folder = tmp_path_factory.getbasetemp() / "baseline"
+    if not (folder / "report.json").exists():
+        assert run("--out", folder) == 0
+    return folder
+
+
+def run(*arguments: object) -> int:
+    return cli.main(["eval", *map(str, arguments)])
+
+
+def read(path: str) -> dict[str, Any]:
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+# The manifest -------------------------------------------------------------------------
+
+
+def test_manifest_says_what_was_run(mine: Path) -> None:
+    """Code, data, models, settings, machine and seed: enough to do it again."""
+    assert run(mine, "--limit", 2, "--seed", 5, "--withhold", 0, "--out", "results") == 0
+    manifest = read("results/manifest.json")
+    assert manifest["dataset"] == "cases"
+    assert manifest["footnote"]
+    assert manifest["options"] == {
+        "split": None, "retrieval_only": False, "limit": 2, "seed": 5, "format": "jsonl",
+        "withhold": 0.0,
+    }  # fmt: skip
+    assert manifest["settings"]["passages"] == Settings().passages
+    assert manifest["settings"]["llm"] == "none"
+    assert manifest["embedding"].startswith("minilm-int8:")
+    assert {d["name"] for d in manifest["documents"]} == {
+        "bridge.txt", "harbour.txt", "orchard.txt",
+    }  # fmt: skip
+    assert all(len(d["sha256"]) == 64 for d in manifest["documents"])
+    assert len(manifest["cases"]) == 64
+    assert {"system", "processor", "cores", "python"} == set(manifest["machine"])
+    assert manifest["started"] <= manifest["finished"]
+    assert manifest["seconds"]["adding"] > 0
+    assert manifest["judge"] is None
+
+
+def test_manifest_names_the_commit(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve digits of it, and whether the code had changes on top."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs a checkout")
+    run(mine, "--retrieval-only", "--out", "results")
+    commit, _, changes = read("results/manifest.json")["commit"].partition("+")
+    assert len(commit) >= 12
+    assert set(commit) <= set("0123456789abcdef")
+    assert changes in ("", "changes")
+    # Where there is no git, the version has to do.
+    monkeypatch.setenv("PATH", "")
+    assert run(mine, "--retrieval-only", "--out", "others") == 0
+    assert read("others/manifest.json")["commit"] is None
+
+
+def test_manifest_tells_neither_keys_nor_places(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report can be handed on: no secret and no folder of this machine is in it."""
+    secrets = {"FOOTNOTE_LLM_KEY": "k1", "FOOTNOTE_EMBEDDING_KEY": "k2", "OPENAI_API_KEY": "k3"}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, f"secret-{value}")
+    monkeypatch.setenv("FOOTNOTE_LLM", str(tmp_path / "models" / "mine.gguf"))
+    (mine.parent / "empty.txt").write_text("")
+    judged_by = str(tmp_path / "judge.gguf")
+    assert run(mine, "--retrieval-only", "--judge", judged_by, "--out", "results") == 0
+    manifest = read("results/manifest.json")
+    assert (manifest["settings"]["llm"], manifest["judge"]) == ("mine.gguf", "judge.gguf")
+    assert [reason.partition(":")[0] for reason in manifest["rejected"]] == ["empty.txt"]
+    assert not {"home", "models", "llm_key", "embedding_key", "openai_api_key"} & set(
+        manifest["settings"]
+    )
+    text = json.dumps(manifest)
+    for private in ("secret", "****", str(tmp_path), str(Path.home()) + "/", str(ROOT)):
+        assert private not in text
+
+
+# The judge ----------------------------------------------------------------------------
+
+
+def judging(monkeypatch: pytest.MonkeyPatch, *replies: str | ModelUnavailable) -> ScriptedModel:
+    """Put a scripted model in place of whatever judge is named; note how it is set up."""
+    model = ScriptedModel(*replies)
+
+    def build(settings: Settings) -> ScriptedModel:
+        assert (settings.llm, settings.llm_url) == ("big", "http://127.0.0.1:1/v1")
+        return model
+
+    monkeypatch.setattr("eval.commands.build_chat_model", build)
+    return model
+
+
+JUDGE = ("--judge", "big", "--judge-url", "http://127.0.0.1:1/v1")
+
+
+def test_judge_adds_its_verdicts(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They stand in the table and in the report of the case that was answered."""
+    model = judging(monkeypatch, "YES", "NO", "4.0\nTerse.")
+    assert run(mine, *JUDGE, "--out", "results") == 0
+    assert (model.replies, model.closed) == ([], 1)
+    scores = read("results/report.json")["cases"]["who"]["scores"]
+    assert (scores["faithfulness"], scores["relevancy"], scores["correctness"]) == (1.0, 0.0, 0.75)
+    assert read("results/report.json")["cases"]["no"]["scores"].get("faithfulness") is None
+    assert read("results/manifest.json")["judge"] == "big at http://127.0.0.1:1/v1"
+    captured = capsys.readouterr()
+    assert "0.750" in next(line for line in captured.out.splitlines() if "Correctness" in line)
+    assert "Judging: 100%" in captured.err
+
+
+def test_verdicts_are_kept_for_the_next_run(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same answers, judged by the same judge, cost no call; they lie in the user's home."""
+    judging(monkeypatch, "YES", "YES", "5\nGood.")
+    run(mine, *JUDGE, "--out", "one")
+    model = judging(monkeypatch)
+    assert run(mine, *JUDGE, "--out", "two") == 0
+    assert model.prompts == []
+    assert read("two/report.json")["cases"]["who"]["scores"]["correctness"] == 1.0
+    assert [path.name for path in Path(".footnote").iterdir()] == ["verdicts"]
+
+
+def test_missing_verdicts_are_told(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A judge that says nothing of use costs its verdicts, not the run."""
+    judging(monkeypatch, "Perhaps.", ModelUnavailable("It is busy."), "5\nGood.")
+    assert run(mine, *JUDGE, "--out", "results") == 0
+    assert "2 verdicts are missing: the judge gave none." in capsys.readouterr().err
+
+
+def test_name_of_the_judge() -> None:
+    """A model is another one on another server."""
+    request = Request(Path("x"), None, (), 0.0, Options())
+    assert request.judge_name is None
+    assert replace(request, judge="big").judge_name == "big"
+    assert replace(request, judge="big", judge_url="http://a").judge_name == "big at http://a"
+
+
+# Scoring again ------------------------------------------------------------------------
+
+
+def test_report_is_made_again_from_the_outcomes(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the documents, the same figures come out."""
+    run(mine, "--out", "results")
+    before = read("results/report.json")
+    Path("results/report.json").unlink()
+    Path("results/report.html").unlink()
+    capsys.readouterr()
+    assert report_again(Path("results")) == 0
+    assert read("results/report.json") == before
+    assert Path("results/report.html").exists()
+    assert "Quotes that are exact" in capsys.readouterr().out
+
+
+def test_report_needs_outcomes(tmp_path: Path) -> None:
+    """A folder of something else, and a run that was stopped at once, have none."""
+    with pytest.raises(BadCases, match=r"manifest\.json cannot be read"):
+        report_again(tmp_path)
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(BadCases, match="holds no outcomes yet"):
+        report_again(tmp_path)
+
+
+# Regressions --------------------------------------------------------------------------
+
+
+def gate(capsys: pytest.CaptureFixture[str], baseline: Path, *arguments: object) -> list[str]:
+    """Hold a run over the seeds against the baseline; return what is said, REGRESSION first."""
+    capsys.readouterr()
+    code = run(*arguments, "--out", "after", "--fail-below", baseline / "report.json")
+    lines = capsys.readouterr().out.splitlines()
+    told = [line.removeprefix("REGRESSION: ") for line in lines if line.startswith("REGR")]
+    assert code == int(bool(told))
+    passed = any(line.startswith("No significant regression") for line in lines)
+    assert passed == (code == 0)
+    return told
+
+
+def told_of(lines: list[str], *labels: str) -> bool:
+    return all(any(line.startswith(label) for line in lines) for label in labels)
+
+
+def without_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switch BM25 off where passages are found."""
+    monkeypatch.setattr(rag.retrieval, "LEXICAL_WEIGHT", 0.0)
+    monkeypatch.setattr(Library, "search_words", lambda *_, **__: [])
+
+
+def without_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switch the vectors off where passages are found."""
+    monkeypatch.setattr(Retriever, "_by_meaning", lambda *_: [])
+    monkeypatch.setattr(
+        Retriever, "_cosines", lambda _self, _query, _known, found: dict.fromkeys(found, 0.0)
+    )
+
+
+def shifted(ask: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Return an `ask` whose every second citation points one passage on, at exact words there."""
+    numbers = count()
+
+    def moved(assistant: Assistant, citation: Citation) -> Citation:
+        passages = assistant.passages_of(citation.document.id)
+        place = next(n for n, p in enumerate(passages) if p.id == citation.passage_id)
+        passage = passages[(place + 1) % len(passages)]
+        quote = passage.text[: len(citation.quote)]
+        end = passage.start + len(quote)
+        return replace(citation, passage_id=passage.id, start=passage.start, end=end, quote=quote)
+
+    def ask_and_shift(self: Assistant, *arguments: Any) -> Answer:
+        answer = ask(self, *arguments)
+        citations = (moved(self, c) if next(numbers) % 2 else c for c in answer.citations)
+        return replace(answer, citations=tuple(citations))
+
+    return ask_and_shift
+
+
+def test_unchanged_code_passes(capsys: pytest.CaptureFixture[str], baseline: Path) -> None:
+    """The same run again finds nothing, and exits with 0."""
+    assert gate(capsys, baseline) == []
+
+
+def test_search_without_words_is_caught(
+    capsys: pytest.CaptureFixture[str], baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without BM25 more answerable questions are refused, which the gate names, and exits 1.
+
+    Searching alone does not tell, over the seeds: too few of the changes of ranks are losses.
+    """
+    without_words(monkeypatch)
+    assert told_of(gate(capsys, baseline), "False refusals 0.")
+
+
+def test_search_without_meaning_is_caught(
+    capsys: pytest.CaptureFixture[str], baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without vectors fewer of the right passages are found; searching alone tells."""
+    without_meaning(monkeypatch)
+    told = gate(capsys, baseline, "--retrieval-only")
+    assert told_of(told, "Recall@1, passages 0.", "Recall@5, passages 0.", "Recall@1, documents 0.")
+
+
+def test_shifted_citations_are_caught(
+    capsys: pytest.CaptureFixture[str], baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Quotes that are exact, but every second one from the passage after, are not the evidence."""
+    monkeypatch.setattr(Assistant, "ask", shifted(Assistant.ask))
+    told = gate(capsys, baseline, "--limit", 60)
+    assert told_of(told, "Citation precision 0.", "Citation recall 0.")
+    assert not told_of(told, "Quotes that are exact")
+
+
+# Progress -----------------------------------------------------------------------------
+
+
+def test_each_task_has_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    """They come one after the other, each ended by the next; unknown totals are shown, too."""
+    with Bars() as bars:
+        bars(Progress("Adding", 0, None, "files"))
+        bars(Progress("Adding", 2, None, "files"))
+        bars(Progress("Asking", 3, 4, "questions"))
+        bars(Progress("Asking", 4, 4, "questions"))
+    shown = capsys.readouterr().err
+    assert "Adding: 2 files" in shown
+    assert "Asking: 100%" in shown
+    assert "4/4" in shown
