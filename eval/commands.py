@@ -26,9 +26,9 @@ from eval.adapters import guess_format, load_dataset
 from eval.cases import BadCases, Dataset
 from eval.compare import GATE_LEVEL, compare, comparison_table
 from eval.outcomes import Outcome, RunFolder
-from eval.report import HTML, Report, read_report, table, write_report
+from eval.report import HTML, JSON, Report, read_report, table, write_report
 from eval.runner import IDENTITY, Options, Run, ask_all, prepared
-from eval.scoring import Scores, score
+from eval.scoring import JUDGED, Scores, score
 from rag import (
     ConfigError,
     Progress,
@@ -125,7 +125,13 @@ def report_again(path: Path) -> int:
     outcomes = folder.outcomes()
     if not outcomes:
         raise BadCases(f"{path} holds no outcomes yet. Go on with the run, or name another.")
-    print(table(write_report(folder, outcomes, score(outcomes)).summary))
+    scores = score(outcomes)
+    if (path / JSON).exists():
+        # A judge's verdicts are no part of the outcomes.
+        for case_id, case in read_report(path).cases.items():
+            judged = {name: case.scores.get(name) for name in JUDGED}
+            scores.get(case_id, {}).update(judged)
+    print(table(write_report(folder, outcomes, scores).summary))
     print(f"Report: {path / HTML}")
     return 0
 
@@ -171,7 +177,10 @@ def _judging(request: Request, settings: Settings) -> Iterator[Judge | None]:
     # LlamaIndex takes two seconds to load, which a run without a judge need not wait.
     from eval.judge import Judge
 
-    update = {"llm": request.judge, "llm_url": request.judge_url}
+    update: dict[str, Any] = {"llm": request.judge, "llm_url": request.judge_url}
+    if request.judge_url != settings.llm_url:
+        # The key of the server that answers is for that server alone.
+        update["llm_key"] = None
     model = build_chat_model(settings.model_copy(update=update))
     if model is None:
         raise ConfigError("A judge has to be a language model. Name one with --judge.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from eval.cases import BadCases
 from eval.metrics.intervals import Interval, mean, paired_interval
 from eval.report import Report, aligned, labelled
-from eval.scoring import METRICS, Metric
+from eval.scoring import JUDGED, METRICS, Metric
 
 # One of them at least moves when anything that users see gets worse.
 GATED = (
@@ -34,7 +34,6 @@ GATED = (
 GATE_LEVEL = 0.99
 """Of the gate's intervals: ten metrics at 95 % would raise a false alarm in one run of seven."""
 
-_JUDGED = {metric.name for metric in METRICS if metric.group == "Judge"}
 _SHOWN_FLIPS = 40
 _NEGLIGIBLE = 0.0005
 
@@ -117,7 +116,7 @@ def compare(before: Report, after: Report, *, level: float = 0.95, seed: int = 0
             "over the same cases."
         )
     same_judge = before.manifest.get("judge") == after.manifest.get("judge")
-    metrics = [m for m in METRICS if same_judge or m.name not in _JUDGED]
+    metrics = [m for m in METRICS if same_judge or m.name not in JUDGED]
     clusters = [before.cases[i].cluster for i in shared]
     changes: list[Change] = []
     missing: list[Metric] = []

@@ -90,6 +90,7 @@ def _catalogue() -> tuple[Metric, ...]:
 
 METRICS = _catalogue()
 BY_NAME = {metric.name: metric for metric in METRICS}
+JUDGED = tuple(metric.name for metric in METRICS if metric.group == "Judge")
 
 
 @dataclass(frozen=True)

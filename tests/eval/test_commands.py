@@ -172,6 +172,33 @@ def test_verdicts_are_kept_for_the_next_run(mine: Path, monkeypatch: pytest.Monk
     assert [path.name for path in Path(".footnote").iterdir()] == ["verdicts"]
 
 
+def test_verdicts_stay_when_the_report_is_made_again(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are no part of the outcomes, and yet not lost."""
+    judging(monkeypatch, "YES", "NO", "5\nGood.")
+    run(mine, *JUDGE, "--out", "results")
+    before = read("results/report.json")
+    assert report_again(Path("results")) == 0
+    assert read("results/report.json") == before
+
+
+def test_the_key_of_the_model_is_not_for_the_judge(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another server than the one that answers gets no key of it."""
+    keys = []
+
+    def build(settings: Settings) -> ScriptedModel:
+        keys.append(settings.llm_key)
+        return ScriptedModel("YES", "YES", "5\nGood.")
+
+    monkeypatch.setattr("eval.commands.build_chat_model", build)
+    monkeypatch.setenv("FOOTNOTE_LLM_KEY", "secret")
+    assert run(mine, *JUDGE, "--out", "results") == 0
+    assert keys == [None]
+
+
 def test_missing_verdicts_are_told(
     mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
