@@ -10,11 +10,11 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 from rag import Assistant, ConfigError, Settings
 from ui.terminal import Terminal
@@ -53,7 +53,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         _add(assistant, arguments.add, terminal)
         with (
             open_socket(arguments.host, arguments.port) as listener,
-            _until_told_to_end() as told,
+            until_told_to_end() as told,
         ):
             # Before anything heavy: from here on a second start can name this page.
             assistant.announce(address(listener))
@@ -68,7 +68,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
                 terminal.show_line(f"Footnote is at {url}  (Ctrl-C ends it)")
                 if not arguments.no_browser and _has_display():
                     webbrowser.open(url)
-                told.wait()
+                told.get()
     terminal.show_line("Ended.")
     return 0
 
@@ -98,11 +98,12 @@ def _has_display() -> bool:
 
 
 @contextlib.contextmanager
-def _until_told_to_end() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C and SIGTERM set."""
-    told = threading.Event()
+def until_told_to_end() -> Iterator[SimpleQueue[None]]:
+    """Give a queue that Ctrl-C and SIGTERM put into."""
+    # Not an Event: a second signal inside `set` would wait for the lock of the first.
+    told: SimpleQueue[None] = SimpleQueue()
     before = {
-        number: signal.signal(number, lambda *_: told.set())
+        number: signal.signal(number, lambda *_: told.put(None))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -63,6 +64,31 @@ def test_signal_ends_it_cleanly(number: signal.Signals) -> None:
         assert (page.home.parent / "log").read_text(encoding="utf-8") == ""
         assert not psutil.wait_procs(children, timeout=PATIENCE)[1]
         assert not (page.home / "owner.json").exists()
+
+
+BURST = """
+import os, signal, threading
+from ui.commands import until_told_to_end
+
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+def send():
+    for _ in range(20):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+for _ in range(200):
+    with until_told_to_end() as told:
+        sender = threading.Thread(target=send)
+        sender.start()
+        told.get()
+        sender.join()
+"""
+
+
+def test_many_signals_at_once_end_it_too() -> None:
+    """A shell, `make` and a service manager may all send one: none waits for another."""
+    done = subprocess.run([sys.executable, "-c", BURST], timeout=PATIENCE, check=False)
+    assert done.returncode == 0
 
 
 def test_second_page_on_a_home_names_the_first() -> None:
