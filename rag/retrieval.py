@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ from rag.expecting import Kind, has_kind, kind_expected
 from rag.library import Entry, Library, document_of
 from rag.ranking import Scale, bm25, coverage, inverse_frequencies, logistic, scale_of
 from rag.schema import Embedder, Evidence, Hit
-from rag.words import content_words, terms
+from rag.words import content_words, names, terms, words
 
 if TYPE_CHECKING:
     from rag.index import VectorIndex
@@ -40,6 +41,8 @@ _SAMPLE = 512
 # Passages whose sentences' vectors are kept: some 15 MB.
 _KEPT_PASSAGES = 1000
 _YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d(?=\b|s\b)")
+# How like two spellings of a name must be, 0 to 1 (difflib's ratio): ARPNET is ARPANET.
+_LIKE = 0.8
 # Best sentences among which one must have the kind of thing that is asked for.
 _KIND_DEPTH = 2
 # What cosine similarities and BM25 scores look like in a library nobody has seen yet.
@@ -68,6 +71,8 @@ class Signals:
     """1 when the question asks for a number, name, ... and no evidence has one, else 0."""
     year_missing: float
     """1 when the question names a year that no passage with evidence names, else 0."""
+    name_missing: float
+    """1 when the question names somebody or something that no passage near it names, else 0."""
 
 
 @dataclass(frozen=True)
@@ -184,10 +189,10 @@ class Retriever:
         lexical = [bm25(query.weights, t, mean_length) for t in found]
         dense_scale, lexical_scale = _pool(cosines.tolist()), _pool(lexical)
         scored = []
-        for (candidate, start, end), text, cosine, words, found_terms in zip(
+        for (candidate, start, end), text, cosine, matched, found_terms in zip(
             spans, texts, cosines.tolist(), lexical, found, strict=True
         ):
-            score = candidate.fused + dense_scale.z(cosine) + lexical_scale.z(words)
+            score = candidate.fused + dense_scale.z(cosine) + lexical_scale.z(matched)
             fits = query.kind is None or has_kind(text, query.kind, question=query.question)
             score -= 0.0 if fits else KIND_PENALTY
             score -= TOPIC_PENALTY if _is_topic(text) else 0.0
@@ -332,7 +337,22 @@ def _signals(
         evidence_coverage=coverage(query.weights, evidence_terms),
         kind_missing=float(not any(item.fits for item in scored[:_KIND_DEPTH])),
         year_missing=float(not _years(query.question) <= _years_around(evidence)),
+        name_missing=float(_has_unknown_name(query.question, ranked)),
     )
+
+
+def _has_unknown_name(question: str, ranked: Sequence[_Candidate]) -> bool:
+    """Tell whether a name in the question stands in no candidate, nor one spelt much like it.
+
+    All passages with a word of the question are candidates, as far as there are not too many.
+    """
+    if not any(word[0].islower() and content_words(word) for word in words(question)):
+        return False  # Where Every Word Has a Capital, None Tells a Name
+    known = {term for candidate in ranked for term in candidate.terms}
+    for passage in (candidate.entry.passage for candidate in ranked):
+        known.update(terms(f"{passage.heading or ''} {passage.document.title}"))
+    unknown = {term for name in names(question) for term in terms(name)} - known
+    return any(not get_close_matches(term, known, n=1, cutoff=_LIKE) for term in unknown)
 
 
 def _years(text: str) -> set[str]:

@@ -17,6 +17,7 @@ SURE = Signals(
     evidence_coverage=1.0,
     kind_missing=0.0,
     year_missing=0.0,
+    name_missing=0.0,
 )
 UNSURE = Signals(
     best_passage=0.0,
@@ -29,6 +30,7 @@ UNSURE = Signals(
     evidence_coverage=0.0,
     kind_missing=1.0,
     year_missing=1.0,
+    name_missing=1.0,
 )
 
 

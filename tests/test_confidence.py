@@ -25,6 +25,7 @@ signals = st.builds(
     evidence_coverage=shares,
     kind_missing=st.sampled_from([0.0, 1.0]),
     year_missing=st.sampled_from([0.0, 1.0]),
+    name_missing=st.sampled_from([0.0, 1.0]),
 )
 
 

@@ -229,3 +229,22 @@ def test_a_year_that_no_passage_names_is_told(
     found = retriever.find(f"Who opened the Harwick Bridge in {year}?", k=3, sentences=3)
     assert found.signals is not None
     assert found.signals.year_missing == missing
+
+
+@pytest.mark.parametrize(
+    ("question", "missing"),
+    [
+        ("Did Ada Morley design the bridge?", 0.0),
+        ("Did Ada Morly design the Harwik Bridge?", 0.0),
+        ("Did Winston Churchill open the Harwick Bridge?", 1.0),
+        ("How Many Oranges Does The Harwick Bridge Carry?", 0.0),
+        ("how many oranges does it carry?", 0.0),
+    ],
+)
+def test_a_name_that_no_passage_has_is_told(
+    retriever: Retriever, question: str, missing: float
+) -> None:
+    """Not for a slip of spelling, nor where capital letters say nothing."""
+    found = retriever.find(question, k=3, sentences=3)
+    assert found.signals is not None
+    assert found.signals.name_missing == missing
