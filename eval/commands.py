@@ -90,6 +90,8 @@ def evaluate(request: Request, settings: Settings) -> int:
             seed=request.options.seed,
         )
         with prepared(dataset, request.options, settings, bars, source=request.path) as run:
+            if run.assistant.model_host is not None:
+                print(f"Text is sent to {run.assistant.model_host}.", file=sys.stderr)
             folder = RunFolder(request.out or _new_folder(dataset.name))
             manifest = _manifest(request, form, dataset, run, settings)
             if folder.begin(manifest, IDENTITY):
@@ -184,6 +186,8 @@ def _judging(request: Request, settings: Settings) -> Iterator[Judge | None]:
     model = build_chat_model(settings.model_copy(update=update))
     if model is None:
         raise ConfigError("A judge has to be a language model. Name one with --judge.")
+    if model.host is not None:
+        print(f"Answers and passages are sent to {model.host} to be judged.", file=sys.stderr)
     with closing(model):
         yield Judge(model, request.judge_name, settings.home / "verdicts")
 

@@ -199,6 +199,18 @@ def test_the_key_of_the_model_is_not_for_the_judge(
     assert keys == [None]
 
 
+def test_hosts_that_get_text_are_named(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a judge, before it is sent anything; a model on this machine sends nothing away."""
+    judging(monkeypatch, "YES", "YES", "5\nGood.")
+    run(mine, *JUDGE, "--out", "here")
+    assert "sent to" not in capsys.readouterr().err
+    judging(monkeypatch, "YES", "YES", "5\nGood.").host = "judge.example"  # type: ignore[assignment]
+    run(mine, *JUDGE, "--out", "there")
+    assert "sent to judge.example" in capsys.readouterr().err
+
+
 def test_missing_verdicts_are_told(
     mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
