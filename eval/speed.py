@@ -150,7 +150,7 @@ def write_texts(seeds: Path, folder: Path) -> None:
 def _measure_quoting(place: Place) -> Iterator[Row]:
     with Assistant(place.settings()) as assistant:
         assistant.warm()
-        answers = [assistant.ask(question) for question in QUESTIONS * 3]
+        answers = [assistant.ask(question) for question in QUESTIONS]
     yield Row("a question, `FOOTNOTE_LLM=none`", _median_total(answers), "0.3 s")
 
 
