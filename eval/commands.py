@@ -227,7 +227,7 @@ def _manifest(
     return {
         "dataset": dataset.name,
         "started": _now(),
-        "commit": _commit(),
+        "commit": commit_of(Path(__file__).parent),
         "footnote": _version(),
         "model": None if retrieval_only else run.assistant.model_name,
         "model_sha256": None if retrieval_only else model_sha256(own),
@@ -286,13 +286,12 @@ def _processor() -> str:
     return next(names, platform.processor())
 
 
-def _commit() -> str | None:
-    """Return the commit of the code, marked if there are changes on top; None without git."""
-    here = Path(__file__).parent
+def commit_of(folder: Path) -> str | None:
+    """Return the commit checked out there, marked if there are changes; None without git."""
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--abbrev=12", "--dirty=+changes", "--exclude=*"],  # noqa: S607
-            cwd=here,
+            cwd=folder,
             capture_output=True,
             text=True,
             check=True,

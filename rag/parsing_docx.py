@@ -47,7 +47,7 @@ _DAMAGE = (
     AttributeError,
     IndexError,
     KeyError,
-    NotImplementedError,
+    NotImplementedError,  # a compression that zipfile does not know
     OpcError,
     SyntaxError,  # broken XML
     TypeError,

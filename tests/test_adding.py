@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -322,7 +321,6 @@ def test_no_parser_outlives_its_add(home: Path, files: Path) -> None:
     """When an add is over, no process of it is left."""
     with open_home(home) as assistant:
         assistant.add(files)
-        time.sleep(0.05)
         found = subprocess.run(
             ["pgrep", "-P", str(os.getpid()), "-f", "rag.parsing"], capture_output=True, check=False
         )

@@ -58,7 +58,10 @@ def server(tmp_path: Path):
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             break
         except OSError:
-            time.sleep(0.05)
+            time.sleep(0.05)  # it tells nobody when it is ready
+    else:
+        process.kill()
+        pytest.fail("the Chroma server did not start")
     yield f"http://127.0.0.1:{port}"
     process.kill()
     process.wait()

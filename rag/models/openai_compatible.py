@@ -161,6 +161,7 @@ class Endpoint:
                     raise error from self._cause(exc)
             finally:
                 _deadline_of_call.reset(token)
+            # As long as the server asked for, or longer each time; never past the deadline.
             time.sleep(pause)
         raise AssertionError("unreachable")
 

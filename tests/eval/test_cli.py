@@ -129,7 +129,7 @@ def test_same_command_goes_on_and_asks_nothing_twice(
     mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also with the results among the documents, whose report is none of them."""
-    monkeypatch.setattr("eval.commands._commit", lambda: "abc")
+    monkeypatch.setattr("eval.commands.commit_of", lambda _: "abc")
     command = (mine / "cases.jsonl", "--retrieval-only", "--out", mine / "results")
     assert run(*command) == 0
     rows = (mine / "results" / "outcomes.jsonl").read_bytes()
@@ -145,7 +145,7 @@ def test_stopped_run_says_how_to_go_on(
     mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ctrl-C ends with 130 and names the folder; the same command asks what is left."""
-    monkeypatch.setattr("eval.commands._commit", lambda: "abc")
+    monkeypatch.setattr("eval.commands.commit_of", lambda _: "abc")
     ask = Assistant.ask
     asked: list[str] = []
 
@@ -327,7 +327,7 @@ def test_folder_of_another_run_is_not_touched(
     mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Results over other cases or settings are neither mixed nor overwritten."""
-    monkeypatch.setattr("eval.commands._commit", lambda: "abc")
+    monkeypatch.setattr("eval.commands.commit_of", lambda _: "abc")
     command = (mine / "cases.jsonl", "--retrieval-only", "--out", "results")
     run(*command, "--limit", 2)
     capsys.readouterr()
@@ -339,7 +339,7 @@ def test_damaged_row_is_told(
     mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A line amid the outcomes that is none is named; the file stays as it is."""
-    monkeypatch.setattr("eval.commands._commit", lambda: "abc")
+    monkeypatch.setattr("eval.commands.commit_of", lambda _: "abc")
     command = (mine / "cases.jsonl", "--retrieval-only", "--out", "results")
     run(*command)
     path = Path("results/outcomes.jsonl")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -13,7 +15,7 @@ import pytest
 
 import rag.retrieval
 from eval.cases import BadCases
-from eval.commands import Bars, Request, report_again
+from eval.commands import Bars, Request, commit_of, report_again
 from eval.runner import Options
 from rag import Answer, Assistant, Citation, ModelUnavailable, Progress, Settings
 from rag.library import Library
@@ -90,16 +92,25 @@ def test_manifest_says_what_was_run(mine: Path) -> None:
     assert manifest["judge"] is None
 
 
-def test_manifest_names_the_commit(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twelve digits of it, and whether the code had changes on top."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("needs a checkout")
-    run(mine, "--retrieval-only", "--out", "results")
-    commit, _, changes = read("results/manifest.json")["commit"].partition("+")
-    assert len(commit) >= 12
-    assert set(commit) <= set("0123456789abcdef")
-    assert changes in ("", "changes")
-    # Where there is no git, the version has to do.
+def test_commit_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve digits of it, and whether there are changes on top; none outside of git."""
+    assert commit_of(tmp_path) is None
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.example"]
+    file = tmp_path / "code.py"
+    file.write_text("1")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *command], check=True)
+    clean = commit_of(tmp_path)
+    assert clean is not None
+    assert re.fullmatch("[0-9a-f]{12,}", clean)
+    file.write_text("2")
+    assert commit_of(tmp_path) == f"{clean}+changes"
+    monkeypatch.setenv("PATH", "")
+    assert commit_of(tmp_path) is None
+
+
+def test_manifest_does_without_git(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is none, the version has to do."""
     monkeypatch.setenv("PATH", "")
     assert run(mine, "--retrieval-only", "--out", "others") == 0
     assert read("others/manifest.json")["commit"] is None

@@ -49,5 +49,5 @@ def wait_until_ended(process_id: int) -> None:
             return
         if state == "Z":  # ended, and not yet collected by whoever inherited it
             return
-        time.sleep(0.02)
+        time.sleep(0.02)  # it is nobody's child here: its end cannot be waited for
     raise AssertionError(f"process {process_id} goes on")

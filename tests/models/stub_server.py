@@ -25,6 +25,8 @@ PARAMETERS = json.loads(sys.stdin.readline())
 BEHAVIOUR = Path(PARAMETERS["model"]).read_text()
 STATES = Path(PARAMETERS["states"])
 SLOT = ""
+# Seconds: more than any test waits, so that it has to be killed; fewer than for ever.
+LONG = 60
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -101,12 +103,12 @@ elif BEHAVIOUR == "garbage":
     print("hello", flush=True)
     os._exit(0)
 elif BEHAVIOUR == "hang":
-    time.sleep(60)
+    time.sleep(LONG)
     os._exit(0)
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(json.dumps({"url": f"http://127.0.0.1:{server.server_port}"}), flush=True)
 if BEHAVIOUR == "deaf":
-    time.sleep(60)
+    time.sleep(LONG)
 sys.stdin.read()
 os._exit(0)

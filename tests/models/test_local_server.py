@@ -154,12 +154,12 @@ else:
     import threading
     threading.Thread(target=server.start, daemon=True).start()
     while server.process_id is None:
-        time.sleep(0.001)
+        time.sleep(0.001)  # killed as early as can be: as soon as there is a process
 if sys.argv[3] == "shared" and os.fork() == 0:
     time.sleep(20)  # holds its copy of the pipe open
     os._exit(0)
 print(server.process_id, flush=True)
-time.sleep(60)
+time.sleep(60)  # until it is killed; ends by itself if the test failed before
 """
 
 
