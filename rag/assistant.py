@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rag.errors import StoreError, UsageError
-from rag.models.embedding import build_embedder, embedding_host
+from rag.models.embedding import embedding_host
+from rag.parts import Parts
 from rag.schema import (
     AddReport,
     Answer,
@@ -28,6 +29,7 @@ from rag.schema import (
     Passage,
     Progress,
     ProgressCallback,
+    Reranker,
 )
 from rag.settings import Settings
 
@@ -60,6 +62,7 @@ class Assistant:
         *,
         read_only: bool = False,
         embedder: Embedder | None = None,
+        reranker: Reranker | None = None,
         model: ChatModel | None = None,
     ) -> None:
         # Heavy: NumPy is not needed to show a help text.
@@ -70,9 +73,7 @@ class Assistant:
         self._read_only = read_only
         self._guard = threading.RLock()
         self._writing = threading.Lock()
-        self._embedder = embedder
-        self._model = model
-        self._model_built = model is not None
+        self._parts = Parts(self.settings, embedder=embedder, reranker=reranker, model=model)
         self._index: VectorIndex | None = None
         self._retriever: Retriever | None = None
         self._ownership = Ownership(self.settings.home)
@@ -92,10 +93,7 @@ class Assistant:
             stack.callback(self._library.close)
             if self._index is not None:
                 stack.callback(self._index.close)
-            if self._embedder is not None:
-                stack.callback(self._embedder.close)
-            if self._model is not None:
-                stack.callback(self._model.close)
+            stack.callback(self._parts.close)
 
     # Documents ------------------------------------------------------------------
 
@@ -249,7 +247,7 @@ class Assistant:
         from rag.prompts import fixed_messages
 
         self._search().search("warm", k=1)
-        model = self._chat_model()
+        model = self._parts.chat_model
         if model is not None:
             model.warm(fixed_messages(), progress)
         if progress:
@@ -266,13 +264,13 @@ class Assistant:
         # Heavy, as for warm.
         from rag.answering import QUOTING
 
-        model = self._chat_model()
+        model = self._parts.chat_model
         return model.name if model is not None else QUOTING
 
     @property
     def model_host(self) -> str | None:
         """Return the host or hosts that text is sent to, None if it stays on this machine."""
-        model = self._chat_model()
+        model = self._parts.chat_model
         hosts = (model.host if model is not None else None, embedding_host(self.settings))
         return ", ".join(dict.fromkeys(filter(None, hosts))) or None
 
@@ -318,7 +316,7 @@ class Assistant:
         task = Task(asked, searched_for, found, context, self._library.page_of, timings)
         for event in answer(
             task,
-            self._chat_model(),
+            self._parts.chat_model,
             strictness=self.settings.strictness,
             max_tokens=self.settings.answer_tokens,
         ):
@@ -372,26 +370,16 @@ class Assistant:
             if may_own and self._ownership.try_acquire():
                 self._open_index(embedder.fingerprint)
             if self._retriever is None:
-                self._retriever = Retriever(self._library, self._index, embedder)
+                self._retriever = Retriever(
+                    self._library, self._index, embedder, self._parts.reranker
+                )
             return self._retriever
 
     def _ready_embedder(self, *, checked: bool = True) -> Embedder:
-        with self._guard:
-            if self._embedder is None:
-                self._embedder = build_embedder(self.settings)
+        embedder = self._parts.embedder
         if checked:
-            self._library.refuse_other(self._embedder.fingerprint)
-        return self._embedder
-
-    def _chat_model(self) -> ChatModel | None:
-        with self._guard:
-            if not self._model_built:
-                # Heavy: clients of language models.
-                from rag.models.chat import build_chat_model
-
-                self._model = build_chat_model(self.settings)
-                self._model_built = True
-            return self._model
+            self._library.refuse_other(embedder.fingerprint)
+        return embedder
 
 
 def _at_least_one(k: int) -> int:

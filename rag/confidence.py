@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from rag.ranking import logistic
-from rag.retrieval import Signals
+from rag.signals import Signals
 
 # Fitted on the development half of XQuAD English in libraries of 1, 6 and 24 articles
 # (1,186, 480 and 384 questions, half of them with their paragraph withheld; L2 = 1). The

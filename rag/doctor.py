@@ -13,7 +13,7 @@ import platform
 import shutil
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,6 +36,7 @@ def doctor(settings: Settings) -> list[Check]:
         "Python": _python,
         "packages": _packages,
         "embedding model": _embedding_model,
+        "reranker": _reranker,
         "language model": _language_model,
         "home": _home,
         "disk": _disk,
@@ -91,7 +92,10 @@ def _packages(_settings: Settings) -> Check:
 
 def _embedding_model(settings: Settings) -> Check:
     if settings.embedding == "embedded" and settings.embedding_url is None:
-        return _embedded_embedder()
+        # Heavy: brings ONNX Runtime. That it loads at all is part of the check.
+        from rag.models.minilm import SHA256
+
+        return _packaged("embedding model", "all-MiniLM-L6-v2", SHA256)
     # Heavy: the clients of models.
     from rag.models.chat import build_openai_embedder
 
@@ -101,18 +105,25 @@ def _embedding_model(settings: Settings) -> Check:
     )
 
 
-def _embedded_embedder() -> Check:
-    # Heavy: brings ONNX Runtime. That it loads at all is part of the check.
-    from rag.models import minilm
+def _reranker(_settings: Settings) -> Check:
+    # Heavy, as above.
+    from rag.models.cross_encoder import SHA256
 
-    for file, recorded in minilm.SHA256.items():
-        with minilm.find_file(file).open("rb") as stream:
+    return _packaged("reranker", "ms-marco-MiniLM-L-12-v2", SHA256)
+
+
+def _packaged(name: str, model: str, sha256: Mapping[tuple[str, str], str]) -> Check:
+    # Heavy, as above.
+    from rag.models.onnx_encoder import find_file
+
+    for file, recorded in sha256.items():
+        with find_file(file).open("rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != recorded:
                 raise ModelRejected(
                     f"The file {file[1]} of the package {file[0]} has another checksum than "
                     f"was recorded for it. {_REINSTALL}"
                 )
-    return Check("embedding model", True, "embedded (all-MiniLM-L6-v2), checksums right")
+    return Check(name, True, f"embedded ({model}), checksums right")
 
 
 def _language_model(settings: Settings) -> Check:

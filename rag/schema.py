@@ -319,6 +319,16 @@ class Embedder(Protocol):
         """Free what the model holds."""
 
 
+class Reranker(Protocol):
+    """Reads a question and a text together."""
+
+    def relevance(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the log-odds that each text answers the question, shape (len(texts),)."""
+
+    def close(self) -> None:
+        """Free what the model holds."""
+
+
 class ChatModel(Protocol):
     """Writes text for a list of messages."""
 

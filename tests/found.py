@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from rag.retrieval import Found, Signals
+from rag.retrieval import Found
 from rag.schema import Document, Evidence, Hit, Passage
 from rag.sentences import split_sentences
+from rag.signals import Signals
 
 SURE = Signals(
-    best_passage=9.0,
-    best_sentence=12.0,
-    margin=3.0,
-    passage_cosine=0.8,
+    relevance=9.0,
     sentence_cosine=0.9,
     passage_coverage=1.0,
     sentence_coverage=1.0,
@@ -20,10 +18,7 @@ SURE = Signals(
     name_missing=0.0,
 )
 UNSURE = Signals(
-    best_passage=0.0,
-    best_sentence=0.0,
-    margin=0.0,
-    passage_cosine=0.1,
+    relevance=-11.0,
     sentence_cosine=0.1,
     passage_coverage=0.0,
     sentence_coverage=0.0,

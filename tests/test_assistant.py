@@ -213,13 +213,13 @@ def test_closing_the_stream_closes_the_models(shelf: Path) -> None:
 
 def test_refusal_offers_the_nearest_passages(shelf: Path) -> None:
     """Under full strictness nothing is answered; hits are offered, nothing is cited."""
-    with reader(shelf, "Clara Holt designed it.", strictness=1.0) as assistant:
+    model = ScriptedModel("Clara Holt designed it.")
+    with open_home(shelf, model=model, read_only=True, strictness=1.0) as assistant:
         answer = assistant.ask(QUESTION)
         promises_hold(assistant, answer)
         assert not answer.answered
         assert answer.hits
-        assert isinstance(assistant._model, ScriptedModel)
-        assert assistant._model.prompts == []
+        assert model.prompts == []
 
 
 def test_empty_library_refuses(tmp_path: Path) -> None:

@@ -8,17 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.confidence import COEFFICIENTS, confidence
-from rag.retrieval import Signals
+from rag.signals import Signals
 
 from .found import SURE, UNSURE
 
 shares = st.floats(0, 1)
 signals = st.builds(
     Signals,
-    best_passage=st.floats(-5, 20),
-    best_sentence=st.floats(-5, 30),
-    margin=st.floats(0, 10),
-    passage_cosine=st.floats(-1, 1),
+    relevance=st.floats(-12, 12),
     sentence_cosine=st.floats(-1, 1),
     passage_coverage=shares,
     sentence_coverage=shares,

@@ -147,7 +147,7 @@ def test_home_that_cannot_be_is_a_finding(tmp_path: Path, name: str) -> None:
     if name == "loop":
         (tmp_path / name).symlink_to(tmp_path / name)
     found = checks(tmp_path / name)
-    assert len(found) == 10
+    assert len(found) == 11
 
 
 def test_other_embedding_is_found(tmp_path: Path) -> None:

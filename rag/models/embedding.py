@@ -1,6 +1,6 @@
-"""Chooses the embedder that the settings name.
+"""Chooses the embedder and the reranker that the settings name.
 
-Knows nothing of what is embedded. Heavy packages are imported when an embedder is built.
+Knows nothing of what is embedded. Heavy packages are imported when one of them is built.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from rag.models.chat import OPENAI_URL
-from rag.schema import Embedder
+from rag.schema import Embedder, Reranker
 from rag.settings import Settings
 
 
@@ -28,6 +28,18 @@ def build_embedder(settings: Settings) -> Embedder:
     from rag.models.chat import build_openai_embedder
 
     return build_openai_embedder(settings)
+
+
+def build_reranker(settings: Settings) -> Reranker:
+    """Return the embedded reranker, ready to read.
+
+    Raises:
+        ModelRejected: its weights are missing or damaged.
+    """
+    # As above.
+    from rag.models.cross_encoder import CrossEncoder
+
+    return CrossEncoder(threads=settings.cores)
 
 
 def embedding_host(settings: Settings) -> str | None:

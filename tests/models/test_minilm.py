@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from rag.errors import ModelRejected
-from rag.models import minilm
+from rag.models import minilm, onnx_encoder
 from rag.models.minilm import MiniLM
+from rag.models.onnx_encoder import find_file
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +78,13 @@ def test_texts_of_like_meaning_are_near(model: MiniLM):
 
 def test_a_changed_byte_in_the_weights_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A damaged file is refused, with what to do."""
-    data = bytearray(minilm.find_file(minilm.TOKENIZER).read_bytes())
+    data = bytearray(find_file(minilm.TOKENIZER).read_bytes())
     data[len(data) // 2] ^= 1
     damaged = tmp_path / "tokenizer.json"
     damaged.write_bytes(data)
-    real = minilm.find_file
+    real = find_file
     monkeypatch.setattr(
-        minilm, "find_file", lambda file: damaged if file == minilm.TOKENIZER else real(file)
+        onnx_encoder, "find_file", lambda file: damaged if file == minilm.TOKENIZER else real(file)
     )
     with pytest.raises(ModelRejected, match=r"damaged or another version.*make"):
         MiniLM(threads=1)
@@ -93,7 +94,7 @@ def test_a_changed_byte_in_the_weights_is_noticed(tmp_path: Path, monkeypatch: p
 def test_a_missing_file_is_named_with_the_fix(file: tuple[str, str]):
     """Of a package that is not there, or that lacks it."""
     with pytest.raises(ModelRejected, match=rf"{file[1]}.*{file[0]}.*make setup"):
-        minilm.find_file(file)
+        find_file(file)
 
 
 def test_the_fingerprint_names_the_weights(model: MiniLM):

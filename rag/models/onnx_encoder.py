@@ -1,0 +1,104 @@
+"""Runs a transformer of an installed package with ONNX Runtime, in batches of like length.
+
+Knows nothing of what its outputs mean. Weights and tokenizer are files of installed
+packages; no code of theirs is run, and each is checked by SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from rag.errors import ModelRejected
+
+PackagedFile = tuple[str, str]
+"""A package and the path of a file in it."""
+# Measured on 2 cores: larger batches pad more than they save.
+BATCH = 8
+
+
+class OnnxEncoder:
+    """A model and its tokenizer; inputs are cut at `max_tokens` word pieces.
+
+    Raises:
+        ModelRejected: a file is missing or not the one recorded in `sha256`.
+    """
+
+    def __init__(
+        self,
+        model: PackagedFile,
+        tokenizer: PackagedFile,
+        sha256: Mapping[PackagedFile, str],
+        *,
+        threads: int,
+        max_tokens: int,
+    ) -> None:
+        self._tokenizer = Tokenizer.from_str(_checked(tokenizer, sha256).decode())
+        self._tokenizer.enable_truncation(max_tokens)
+        self._tokenizer.no_padding()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        # Spinning threads would take the cores from the language model.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(
+            _checked(model, sha256), options, providers=["CPUExecutionProvider"]
+        )
+        self._inputs = {i.name for i in self._session.get_inputs()}
+
+    def run(
+        self, inputs: Sequence[str] | Sequence[tuple[str, str]]
+    ) -> Iterator[tuple[list[int], NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield, batch by batch, places in `inputs`, the mask of tokens and the first output.
+
+        The mask has shape (batch, tokens); the output has the batch as its first axis.
+        """
+        encodings = self._tokenizer.encode_batch(list(inputs))
+        # Texts of like length share a batch, so that little is padded.
+        order = sorted(range(len(encodings)), key=lambda i: len(encodings[i].ids))
+        for start in range(0, len(order), BATCH):
+            places = order[start : start + BATCH]
+            feed = _padded([encodings[place] for place in places])
+            wanted = {name: rows for name, rows in feed.items() if name in self._inputs}
+            output = np.asarray(self._session.run(None, wanted)[0], dtype=np.float32)
+            yield places, feed["attention_mask"], output
+
+
+def find_file(file: PackagedFile) -> Path:
+    """Return the path of a file inside an installed package, without importing the package."""
+    package, name = file
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.origin).parent / name if spec and spec.origin else None
+    if path is None or not path.is_file():
+        raise ModelRejected(
+            f"The file {name} of the package {package} is missing. Run `make setup` again."
+        )
+    return path
+
+
+def _checked(file: PackagedFile, sha256: Mapping[PackagedFile, str]) -> bytes:
+    data = find_file(file).read_bytes()
+    if hashlib.sha256(data).hexdigest() != sha256[file]:
+        raise ModelRejected(
+            f"The file {file[1]} of the package {file[0]} is damaged or another version. "
+            "Run `make clean setup`."
+        )
+    return data
+
+
+def _padded(batch: Sequence[Encoding]) -> dict[str, NDArray[np.int64]]:
+    shape = len(batch), max(len(encoding.ids) for encoding in batch)
+    ids, mask, types = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+    for row, encoding in enumerate(batch):
+        length = len(encoding.ids)
+        ids[row, :length] = encoding.ids
+        types[row, :length] = encoding.type_ids
+        mask[row, :length] = 1
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}

@@ -1,0 +1,62 @@
+"""The models of an Assistant, each built when it is first needed. Knows nothing of documents."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+
+from rag.models.embedding import build_embedder, build_reranker
+from rag.schema import ChatModel, Embedder, Reranker
+from rag.settings import Settings
+
+
+class Parts:
+    """Embedder, reranker and language model: those handed in, or those the settings name."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        embedder: Embedder | None = None,
+        reranker: Reranker | None = None,
+        model: ChatModel | None = None,
+    ) -> None:
+        self._settings = settings
+        self._guard = threading.Lock()
+        self._embedder, self._reranker, self._model = embedder, reranker, model
+        self._model_built = model is not None
+
+    @property
+    def embedder(self) -> Embedder:
+        """Return the embedder. Raises ConfigError and ModelRejected, as building it does."""
+        with self._guard:
+            if self._embedder is None:
+                self._embedder = build_embedder(self._settings)
+            return self._embedder
+
+    @property
+    def reranker(self) -> Reranker:
+        """Return the reranker. Raises ModelRejected."""
+        with self._guard:
+            if self._reranker is None:
+                self._reranker = build_reranker(self._settings)
+            return self._reranker
+
+    @property
+    def chat_model(self) -> ChatModel | None:
+        """Return the language model, None where the settings want none. Raises ConfigError."""
+        with self._guard:
+            if not self._model_built:
+                # Heavy: clients of language models.
+                from rag.models.chat import build_chat_model
+
+                self._model = build_chat_model(self._settings)
+                self._model_built = True
+            return self._model
+
+    def close(self) -> None:
+        """Stop what was built or handed in."""
+        with ExitStack() as stack:
+            for part in (self._embedder, self._reranker, self._model):
+                if part is not None:
+                    stack.callback(part.close)

@@ -1,0 +1,85 @@
+"""What tells, before any language model is asked, whether the documents hold an answer. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from rag.ranking import coverage
+from rag.reranking import Candidate, Query, ScoredSentence
+from rag.schema import Evidence
+from rag.words import content_words, names, terms, words
+
+_YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d(?=\b|s\b)")
+# How like two spellings of a name must be, 0 to 1 (difflib's ratio): ARPNET is ARPANET.
+_LIKE = 0.8
+# Best sentences among which one must have the kind of thing that is asked for.
+_KIND_DEPTH = 2
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Cosines lie in -1..1, coverages (shares of the question's weight) in 0..1."""
+
+    relevance: float
+    """Log-odds of the best sentence, read with the question."""
+    sentence_cosine: float
+    passage_coverage: float
+    sentence_coverage: float
+    evidence_coverage: float
+    kind_missing: float
+    """1 when the question asks for a number, name, ... and no evidence has one, else 0."""
+    year_missing: float
+    """1 when the question names a year that no passage with evidence names, else 0."""
+    name_missing: float
+    """1 when the question names somebody or something that no passage near it names, else 0."""
+
+
+def signals_of(
+    query: Query,
+    ranked: Sequence[Candidate],
+    scored: Sequence[ScoredSentence],
+    evidence: Sequence[Evidence],
+) -> Signals:
+    """Return the signals of candidates and sentences, both best first and not empty."""
+    evidence_terms = [t for item in scored[: len(evidence)] for t in item.terms]
+    return Signals(
+        relevance=max(item.relevance for item in scored),
+        sentence_cosine=max(item.cosine for item in scored),
+        passage_coverage=coverage(query.weights, ranked[0].terms),
+        sentence_coverage=max(coverage(query.weights, item.terms) for item in scored),
+        evidence_coverage=coverage(query.weights, evidence_terms),
+        kind_missing=float(not any(item.fits for item in scored[:_KIND_DEPTH])),
+        year_missing=float(not _years(query.question) <= _years_around(evidence)),
+        name_missing=float(_has_unknown_name(query.question, ranked)),
+    )
+
+
+def _has_unknown_name(question: str, ranked: Sequence[Candidate]) -> bool:
+    """Tell whether a name in the question stands in no candidate, nor one spelt much like it.
+
+    All passages with a word of the question are candidates, as far as there are not too many.
+    """
+    if not any(word[0].islower() and content_words(word) for word in words(question)):
+        return False  # Where Every Word Has a Capital, None Tells a Name
+    known = {term for candidate in ranked for term in candidate.terms}
+    for passage in (candidate.entry.passage for candidate in ranked):
+        known.update(terms(f"{passage.heading or ''} {passage.document.title}"))
+    unknown = {term for name in names(question) for term in terms(name)} - known
+    return any(not get_close_matches(term, known, n=1, cutoff=_LIKE) for term in unknown)
+
+
+def _years(text: str) -> set[str]:
+    return set(_YEAR.findall(text))
+
+
+def _years_around(evidence: Sequence[Evidence]) -> set[str]:
+    passages = {e.passage.id: e.passage for e in evidence}.values()
+    return {
+        year
+        for p in passages
+        for text in (p.text, p.heading or "", p.document.title)
+        for year in _years(text)
+    }
