@@ -361,6 +361,16 @@ class ChatModel(Protocol):
             ModelRejected: wrong key, unknown model, prompt too long.
         """
 
+    def odds(self, messages: Sequence[Message], *, yes: str, no: str) -> float | None:
+        """Return the log-odds that the reply begins with the word `yes` rather than `no`.
+
+        None from a model that does not tell how likely its words are, or is not asked for
+        it because each request costs.
+
+        Raises:
+            ModelUnavailable, ModelRejected: as for `stream`.
+        """
+
     def close(self) -> None:
         """Free what the model holds; a later call may start it again."""
 

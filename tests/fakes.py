@@ -40,6 +40,8 @@ class ScriptedModel:
     name = "scripted"
     host = None
     ready = True
+    sure: float | None = None
+    """What it says when it is asked whether a text states the answer: log-odds, or nothing."""
 
     def __init__(self, *replies: str | ModelError) -> None:
         self.replies = list(replies)
@@ -59,6 +61,9 @@ class ScriptedModel:
         for start in range(0, len(reply), 7):
             yield reply[start : start + 7]
         yield Usage(len(messages), len(reply.split()))
+
+    def odds(self, messages: Sequence[Message], *, yes: str, no: str) -> float | None:
+        return self.sure
 
     def close(self) -> None:
         self.closed += 1

@@ -39,6 +39,8 @@ LLM_FORMS = (
     "embedded, none, openai/NAME, PATH.gguf, hf:OWNER/REPO/FILE.gguf, or NAME together with "
     "FOOTNOTE_LLM_URL"
 )
+# Words whose probabilities are asked for.
+ALTERNATIVES = 20
 EMBEDDING_FORMS = "embedded, openai/NAME, or NAME together with FOOTNOTE_EMBEDDING_URL"
 
 
@@ -201,6 +203,26 @@ class LocalChat:
                         "The local language model ended in the middle of an answer, most likely "
                         "because memory ran out. Ask again: it is started anew."
                     ) from exc
+
+    def odds(self, messages: Sequence[Message], *, yes: str, no: str) -> float | None:
+        """Return the log-odds that the reply begins with the word `yes` rather than `no`.
+
+        None if neither is among its likeliest words. Raises as `stream` does.
+        """
+        self._prefixes.recall(messages)
+        self._server.start()
+        options = {"max_tokens": 1, "logprobs": True, "top_logprobs": ALTERNATIVES}
+        answer = self._server.chat(messages, seconds=self._seconds, **options)
+        try:
+            first = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+            likely = {t["token"].strip().casefold(): float(t["logprob"]) for t in reversed(first)}
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+        if not {yes.casefold(), no.casefold()} & likely.keys():
+            return None
+        # One that is not even among the likeliest is no likelier than the last of them.
+        least = min(likely.values())
+        return likely.get(yes.casefold(), least) - likely.get(no.casefold(), least)
 
     def _ready(self, messages: Sequence[Message]) -> OpenAICompatibleChat:
         # Takes half a second, and is needed only now that something is asked.

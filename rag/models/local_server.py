@@ -15,15 +15,15 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from dataclasses import asdict, dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from rag.errors import ModelError, ModelRejected, ModelUnavailable
 from rag.models.openmp import loader_environment
-from rag.schema import Progress, ProgressCallback
+from rag.schema import Message, Progress, ProgressCallback
 
 # As a file, not with -m: neither our package nor the working folder is then on its path.
 COMMAND = (sys.executable, "-P", str(Path(__file__).with_name("server_process.py")))
@@ -34,6 +34,8 @@ START_SECONDS = 120
 END_SECONDS = 3
 KILL_SECONDS = 10
 LOG_BYTES = 8192
+NO_ANSWER = (OSError, HTTPException, ValueError)
+"""What a request raises that a server does not answer."""
 NO_MODEL = "Until then FOOTNOTE_LLM=none answers with quotes."
 
 
@@ -115,6 +117,38 @@ class LocalServer:
             return response.status, answer if isinstance(answer, dict) else {}
         finally:
             connection.close()
+
+    def chat(
+        self, messages: Sequence[Message], *, seconds: float, **options: Any
+    ) -> dict[str, Any]:
+        """Return the JSON answer to a chat request to the running server, not streamed.
+
+        Raises:
+            ModelUnavailable: it gave no answer.
+            ModelRejected: it refused the request.
+        """
+        body = {
+            "messages": [asdict(message) for message in messages],
+            "temperature": 0,
+            "cache_prompt": True,
+            "id_slot": 0,
+            **options,
+        }
+        try:
+            status, answer = self.post("/v1/chat/completions", body, seconds=seconds)
+        except NO_ANSWER as exc:
+            self.died()  # if so, the next start shall know
+            raise ModelUnavailable(
+                f"The local language model gave no answer. Try again. {NO_MODEL}"
+            ) from exc
+        if status != 200:
+            error = answer.get("error")
+            said = error.get("message") if isinstance(error, dict) else None
+            raise ModelRejected(
+                f"The local language model refused its prompt: {said or f'status {status}'}. "
+                f"Choose another model. {NO_MODEL}"
+            )
+        return answer
 
     def close(self) -> None:
         """End the server; a later `start` starts it anew."""

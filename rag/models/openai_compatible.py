@@ -292,6 +292,9 @@ class OpenAICompatibleChat:
         ):
             yield from self._pieces(reply, max_tokens, deadline)
 
+    def odds(self, messages: Sequence[Message], *, yes: str, no: str) -> None:
+        """Return None: a request more for each sentence would cost its owner money."""
+
     def _open(self, options: Mapping[str, Any], timeout: httpx.Timeout) -> Any:
         while True:
             try:

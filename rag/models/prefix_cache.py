@@ -16,19 +16,16 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from http.client import HTTPException
 from importlib.metadata import version
 from pathlib import Path
 
-from rag.errors import ModelRejected, ModelUnavailable
-from rag.models.local_server import CONTEXT_TOKENS, NO_MODEL, Address, LocalServer
+from rag.models.local_server import CONTEXT_TOKENS, NO_ANSWER, Address, LocalServer
 from rag.schema import Message, ProgressCallback
 
 KEPT_STATES = 4
 EVALUATION_SECONDS = 300
 STATE_SECONDS = 30
 STALE_SECONDS = 3600
-_NO_ANSWER = (OSError, HTTPException, ValueError)
 
 _log = logging.getLogger(__name__)
 
@@ -77,29 +74,7 @@ class PrefixCache:
         """Have the server read the messages; say whether it had most of them already."""
         # Templates want the user to speak last, and a reply must not be taken for one to go on.
         last = () if prefix and prefix[-1].role == "user" else (Message("user", "."),)
-        body = {
-            "messages": [asdict(message) for message in (*prefix, *last)],
-            "max_tokens": 1,
-            "temperature": 0,
-            "cache_prompt": True,
-            "id_slot": 0,
-        }
-        try:
-            status, answer = self._server.post(
-                "/v1/chat/completions", body, seconds=EVALUATION_SECONDS
-            )
-        except _NO_ANSWER as exc:
-            self._server.died()  # if so, the next start shall know
-            raise ModelUnavailable(
-                f"The local language model stopped while it got ready. Try again. {NO_MODEL}"
-            ) from exc
-        if status != 200:
-            error = answer.get("error")
-            said = error.get("message") if isinstance(error, dict) else None
-            raise ModelRejected(
-                f"The local language model refused its prompt: {said or f'status {status}'}. "
-                f"Choose another model. {NO_MODEL}"
-            )
+        answer = self._server.chat((*prefix, *last), seconds=EVALUATION_SECONDS, max_tokens=1)
         timings = answer.get("timings", {})
         reused, read = timings.get("cache_n", 0), timings.get("prompt_n", 0)
         return bool(reused > read)
@@ -113,7 +88,7 @@ class PrefixCache:
             status, _ = self._server.post(
                 "/slots/0?action=restore", {"filename": path.name}, seconds=STATE_SECONDS
             )
-        except _NO_ANSWER:
+        except NO_ANSWER:
             _forget(path)
             self._server.died()  # if so, it takes a moment until that is known
             return False
@@ -132,7 +107,7 @@ class PrefixCache:
             if status == 200:
                 _digest_of(path).write_text(_digest(written), encoding="ascii")
                 os.replace(written, path)
-        except _NO_ANSWER as exc:
+        except NO_ANSWER as exc:
             # Only speed is lost, and only at the next start.
             _log.info("the state of a prompt was not kept: %s", exc)
         finally:
