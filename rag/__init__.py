@@ -10,6 +10,7 @@ Knows nothing of web pages or of scoring.
 """
 
 from rag.assistant import Assistant
+from rag.calibration import Observation
 from rag.conversations import Conversations
 from rag.doctor import doctor
 from rag.errors import (
@@ -31,6 +32,7 @@ from rag.errors import (
     UnknownDocument,
     UsageError,
 )
+from rag.fitting import CalibrationReport, calibrate
 from rag.models.chat import build_chat_model, model_sha256
 from rag.models.embedding import build_embedder
 from rag.prompts import REFUSAL
@@ -67,6 +69,7 @@ __all__ = [
     "AddReport",
     "Answer",
     "Assistant",
+    "CalibrationReport",
     "ChatModel",
     "Check",
     "Citation",
@@ -91,6 +94,7 @@ __all__ = [
     "ModelError",
     "ModelRejected",
     "ModelUnavailable",
+    "Observation",
     "Passage",
     "Progress",
     "ProgressCallback",
@@ -110,6 +114,7 @@ __all__ = [
     "Verdict",
     "build_chat_model",
     "build_embedder",
+    "calibrate",
     "doctor",
     "model_sha256",
 ]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from rag.calibration import Calibration, named
 from rag.citing import Support, drop_markers, verify, with_markers, without_markers
-from rag.confidence import confidence
 from rag.errors import ModelError
-from rag.prompts import REFUSAL, answer_messages, refuses
+from rag.prompts import NO, REFUSAL, YES, answer_messages, reading_messages, refuses
 from rag.retrieval import Found
 from rag.schema import Answer, ChatModel, Citation, Event, Evidence, Sentence, Usage
 from rag.sentences import Span, split_sentences
@@ -27,6 +27,11 @@ _MOST_QUOTES, _NEARLY = 3, 2.0
 # 2.7 sentences instead of 5, and the one with the answer is among them for 0.96 of the
 # questions instead of 0.98.
 _RELATED = 5.0
+# The language model is asked, of this many of the best sentences one by one, whether they
+# state the answer, until one is this sure (in log-odds) to do so.
+_READ, _STATED = 2, 1.0
+# Outside of these the confidence is so low or high that its reading would change nothing.
+_HOPELESS, _CERTAIN = 0.02, 0.98
 # Below this confidence a model that finds no answer in the evidence is believed.
 _BELIEVED = 0.8
 
@@ -54,12 +59,15 @@ class _Draft:
     """The answer as far as it is written."""
 
     task: Task
+    evidence: list[Evidence]
+    """The sentences found, best first."""
     sentences: list[Sentence] = field(default_factory=list)
     citations: dict[tuple[str, int, int], Citation] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     notice: str | None = None
     said: str = ""
     model_refused: bool = False
+    signals: dict[str, float] = field(default_factory=dict)
     is_written: bool = False
     """Whether the model wrote any of it."""
 
@@ -90,29 +98,68 @@ class _Draft:
 
 
 def answer(
-    task: Task, model: ChatModel | None, *, strictness: float, max_tokens: int
+    task: Task,
+    model: ChatModel | None,
+    *,
+    calibration: Calibration,
+    strictness: float,
+    max_tokens: int,
 ) -> Generator[Event]:
     """Yield the steps of an answer; the last event carries it.
 
     Refuses when the documents seem not to hold the answer. Quotes the best sentences when
     there is no model, when it fails, or when it writes nothing that the evidence supports.
     """
-    draft = _Draft(task)
-    sure = confidence(task.found.signals)
+    draft = _Draft(task, list(task.found.evidence))
+    draft.signals = named(task.found.signals)
+    sure = calibration.confidence(draft.signals)
     yield Event("reading", hits=task.found.hits)
-    refused = sure < strictness or not task.found.evidence
+    if model is not None and draft.evidence and _HOPELESS < sure < _CERTAIN:
+        if not model.ready:
+            yield Event("loading")
+        draft.signals = named(task.found.signals, _read(draft, model))
+        sure = calibration.confidence(draft.signals)
+    refused = sure < strictness or not draft.evidence
     if not refused and model is not None:
         yield from _written(draft, model, max_tokens)
         # A small model refuses far too often to be believed against strong evidence.
         refused = draft.model_refused and not draft.sentences and sure < _BELIEVED
     if not refused and not draft.sentences:
-        for evidence in _best(task.found.evidence):
+        for evidence in _near(draft.evidence, _NEARLY)[:_MOST_QUOTES]:
             text = " ".join(evidence.text.split())
             yield Event("writing", text=draft.accept(text, Support("supported", (evidence,), 1.0)))
     if refused:
         draft.said = REFUSAL
         yield Event("writing", text=REFUSAL)
     yield Event("done", answer=_finished(draft, sure, model))
+
+
+def _read(draft: _Draft, model: ChatModel) -> float | None:
+    """Return the best sentence's log-odds that it states the answer, None if they are not told.
+
+    What is read moves up or down by its odds.
+    """
+    started = time.monotonic()
+    found: list[float] = []
+    try:
+        for evidence in draft.evidence[:_READ]:
+            prompt = reading_messages(evidence.text, draft.task.searched_for)
+            odds = model.odds(prompt, yes=YES, no=NO)
+            if odds is None:
+                return None
+            found.append(odds)
+            if odds > _STATED:
+                break
+    except ModelError:
+        # It will say so again when it is asked to write.
+        return None
+    draft.task.timings["judging"] = time.monotonic() - started
+    read = [
+        replace(evidence, score=evidence.score + odds)
+        for evidence, odds in zip(draft.evidence, found, strict=False)
+    ]
+    draft.evidence = sorted(read + draft.evidence[len(read) :], key=lambda e: -e.score)
+    return max(found)
 
 
 def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event]:
@@ -122,7 +169,7 @@ def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event
         yield Event("loading")
     # Best first: a small model leans on what it reads first. Little: it takes its time to
     # read, and is led astray by what is merely related.
-    facts = [evidence.text for evidence in _near(task.found.evidence, _RELATED)]
+    facts = [evidence.text for evidence in _near(draft.evidence, _RELATED)]
     prompt = answer_messages(facts, task.question, subject=task.subject)
     reply, done = "", 0
     started = time.monotonic()
@@ -178,10 +225,6 @@ def _checked(draft: _Draft, text: str) -> Iterator[Event]:
         yield Event("writing", text=draft.accept(sentence, support))
 
 
-def _best(evidence: Sequence[Evidence]) -> list[Evidence]:
-    return _near(evidence, _NEARLY)[:_MOST_QUOTES]
-
-
 def _near(evidence: Sequence[Evidence], distance: float) -> list[Evidence]:
     return [e for e in evidence if e.score >= evidence[0].score - distance]
 
@@ -202,4 +245,5 @@ def _finished(draft: _Draft, sure: float, model: ChatModel | None) -> Answer:
         timings=dict(task.timings),
         usage=draft.usage,
         notice=draft.notice,
+        signals=draft.signals,
     )

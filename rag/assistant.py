@@ -249,7 +249,8 @@ class Assistant:
         self._search().search("warm", k=1)
         model = self._parts.chat_model
         if model is not None:
-            model.warm(fixed_messages(), progress)
+            for beginning in fixed_messages():
+                model.warm(beginning, progress)
         if progress:
             progress(Progress("Ready", 1, 1, "steps"))
 
@@ -302,6 +303,7 @@ class Assistant:
     ) -> Iterator[Event]:
         # Heavy: sentence splitting and verification, which a search has no use for.
         from rag.answering import Task, answer
+        from rag.calibration import calibration_of
 
         yield Event("searching")
         started = time.monotonic()
@@ -317,6 +319,7 @@ class Assistant:
         for event in answer(
             task,
             self._parts.chat_model,
+            calibration=calibration_of(self.settings.home),
             strictness=self.settings.strictness,
             max_tokens=self.settings.answer_tokens,
         ):

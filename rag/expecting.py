@@ -1,6 +1,6 @@
 """What kind of thing a question asks for, and whether a text has one. Pure.
 
-Knows nothing of retrieval. Five kinds are told apart by the wording of the question; for
+Knows nothing of retrieval. Eight kinds are told apart by the wording of the question; for
 all others (why, how, what) no kind is expected and every text will do.
 """
 
@@ -11,7 +11,7 @@ from typing import Literal
 
 from rag.words import fold, names, numbers, words
 
-Kind = Literal["number", "money", "time", "person", "place"]
+Kind = Literal["number", "money", "year", "date", "time", "person", "town", "place"]
 
 _UNIT = r"(?:\w+\s+){0,2}"
 _WORDINGS: tuple[tuple[Kind, str], ...] = (
@@ -22,9 +22,11 @@ _WORDINGS: tuple[tuple[Kind, str], ...] = (
         r"lost|invest\w*|sell|sold|make)\b|\b(?:what|which) (?:was|is|were) the "
         r"(?:\w+ ){0,2}(?:price|cost|fee|salary|budget)\b",
     ),
+    ("year", r"\b(?:what|which) years?\b"),
+    ("date", r"\b(?:what|which) (?:\w+ )?(?:date|day)\b"),
     (
         "time",
-        r"^(?:\w+ ){0,2}when\b|\b(?:what|which) (?:\w+ )?(?:year|date|day|month|decade|"
+        r"^(?:\w+ ){0,2}when\b|\b(?:what|which) (?:\w+ )?(?:year|month|decade|"
         r"century|season|time)\b|\bhow long ago\b|\bsince when\b",
     ),
     (
@@ -40,20 +42,25 @@ _WORDINGS: tuple[tuple[Kind, str], ...] = (
         r"\bwhat (?:\w+ )?(?:is|was) \w+(?:'s)? name\b|\b(?:which|what) (?:person|man|woman|"
         r"author|president|scientist|actor|actress|player|king|queen|leader)\b",
     ),
+    ("town", r"\b(?:what|which) (?:\w+ )?(?:city|cities|towns?|villages?|capitals?)\b"),
     (
         "place",
-        r"^(?:\w+ ){0,2}where\b|\b(?:what|which) (?:\w+ )?(?:country|city|town|state|place|"
-        r"continent|island|region|village|street|location)\b",
+        r"^(?:\w+ ){0,2}where\b|\b(?:what|which) (?:\w+ )?(?:country|state|place|continent|"
+        r"island|region|street|location)\b",
     ),
 )
 _PATTERNS = tuple((kind, re.compile(wording)) for kind, wording in _WORDINGS)
+_YEAR = re.compile(r"\b(?:1\d|20)\d\ds?\b")
+_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
+_WEEKDAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
+_DATE = re.compile(rf"\b(?:{_MONTHS}|{_WEEKDAYS}|today|yesterday|tomorrow|\d+/\d+)\b")
 _TIME = re.compile(
-    r"\b\d{3,4}s?\b|\b(?:january|february|march|april|may|june|july|august|september|october|"
-    r"november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday|spring|summer|"
+    rf"\b\d{{3,4}}s?\b|\b(?:{_MONTHS}|{_WEEKDAYS}|spring|summer|"
     r"autumn|winter|century|centuries|decades?|years?|months?|weeks?|days?|hours?|today|"
     r"yesterday|tomorrow|earlier|later|after|before|during|since|until|morning|evening|night|"
     r"bc|ad|b\.c|a\.d)\b"
 )
+_CALENDAR: dict[Kind, re.Pattern[str]] = {"year": _YEAR, "date": _DATE, "time": _TIME}
 _MONEY = re.compile(
     r"[$€£¥₽]|\b(?:dollars?|euros?|pounds?|yen|rubles?|roubles?|francs?|cents?|usd|eur|gbp|"
     r"free of charge|for free|no cost)\b"
@@ -82,13 +89,15 @@ def has_kind(text: str, kind: Kind, *, question: str) -> bool:
     folded = fold(text)
     if kind == "money":
         return bool(_MONEY.search(folded))
-    if kind == "time":
-        asked = set(_TIME.findall(fold(question)))
-        return any(found not in asked for found in _TIME.findall(folded))
+    if kind in _CALENDAR:
+        pattern = _CALENDAR[kind]
+        return not set(pattern.findall(folded)) <= set(pattern.findall(fold(question)))
     if kind == "number":
         return bool(numbers(text) - numbers(question)) or bool(_QUANTITY.search(folded))
-    asked_words = set(map(fold, words(question)))
-    new_names = names(text) - asked_words
+    new_names = names(text) - set(map(fold, words(question)))
+    if kind == "town":
+        # That a name is one of a town cannot be told, only that a date is none.
+        return any(not _DATE.fullmatch(name) for name in new_names)
     if kind == "person":
         return bool(new_names) or bool(_SOMEBODY.search(folded))
     return bool(new_names) or bool(re.search(r"\b(?:in|at|on|near|to|from|between)\b", folded))

@@ -60,8 +60,65 @@ _EXAMPLES = (
 )
 
 
-def fixed_messages() -> tuple[Message, ...]:
-    """Return the messages that begin every prompt."""
+# What the model says when it is asked whether a text states the answer.
+YES, NO = "Yes", "No"
+_READING = (
+    "Decide whether the text states the answer to the question. The question may use other "
+    f"words than the text. Reply {YES} or {NO}."
+)
+_READINGS = (
+    (
+        "The harbour at Lindau was dredged in 1931 under the engineer Clara Holt.",
+        "Who was in charge when the port was deepened?",
+        YES,
+    ),
+    (
+        "The harbour at Lindau was dredged in 1931 under the engineer Clara Holt.",
+        "How much did the dredging of the harbour cost?",
+        NO,
+    ),
+    (
+        "Farmers blame the drought for the poor harvest.",
+        "Whom or what do the growers hold responsible for the bad crop?",
+        YES,
+    ),
+    ("Farmers blame the drought for the poor harvest.", "In which year was the poor harvest?", NO),
+    (
+        "The company moved its headquarters to Turin and dismissed 300 workers.",
+        "How many people lost their jobs?",
+        YES,
+    ),
+    (
+        "The company moved its headquarters to Turin.",
+        "In which city did the company have its headquarters before?",
+        NO,
+    ),
+)
+
+
+def fixed_messages() -> tuple[tuple[Message, ...], ...]:
+    """Return the beginnings of all prompts."""
+    return _reading_fixed(), _answer_fixed()
+
+
+def reading_messages(text: str, question: str) -> tuple[Message, ...]:
+    """Return the prompt that asks whether a text states the answer: YES or NO."""
+    return (*_reading_fixed(), Message("user", _reading(text, question)))
+
+
+def _reading_fixed() -> tuple[Message, ...]:
+    messages = [Message("system", _READING)]
+    for text, question, reply in _READINGS:
+        messages += [Message("user", _reading(text, question)), Message("assistant", reply)]
+    return tuple(messages)
+
+
+def _reading(text: str, question: str) -> str:
+    plain = " ".join(text.split()), " ".join(question.split())
+    return f"Text: {plain[0]}\n\nQuestion: {plain[1]}\n\nDoes the text state the answer?"
+
+
+def _answer_fixed() -> tuple[Message, ...]:
     messages = [Message("system", _SYSTEM)]
     for facts, question, reply in _EXAMPLES:
         messages += [Message("user", _task(facts, question)), Message("assistant", reply)]
@@ -72,7 +129,7 @@ def answer_messages(
     facts: Sequence[str], question: str, *, subject: str = ""
 ) -> tuple[Message, ...]:
     """Return the prompt for a question, what it leans on if anything, and the facts found."""
-    return (*fixed_messages(), Message("user", _task(facts, question, subject)))
+    return (*_answer_fixed(), Message("user", _task(facts, question, subject)))
 
 
 def refuses(reply: str) -> bool:

@@ -125,6 +125,7 @@ class Answer:
     `text` carries a marker `[n]` after each sentence for each of its citations. A refusal
     has no citations; its `hits` are the nearest passages. `notice` says in one sentence
     what was out of the ordinary (a model that failed, say), or is None.
+    `signals` are the numbers, by name, that the confidence was computed from.
     """
 
     question: str
@@ -139,6 +140,7 @@ class Answer:
     timings: Mapping[str, float] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     notice: str | None = None
+    signals: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain dictionaries, lists, strings and numbers."""

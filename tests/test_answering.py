@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.answering import QUOTING, Task, answer
-from rag.confidence import confidence
+from rag.calibration import default_calibration, named
 from rag.errors import ModelUnavailable
 from rag.prompts import NOT_FOUND, REFUSAL
 from rag.retrieval import Found
@@ -24,6 +24,7 @@ TEXT = (
     "It replaced a ferry that had carried cattle across the Lune since 1801."
 )
 OTHER = "The bridge was painted green in 1951 by volunteers from Kendal."
+CALIBRATION = default_calibration()
 QUESTION = "Who built the Harwick Bridge?"
 
 
@@ -38,7 +39,7 @@ def events_of(
     """Return the events of one answer by a model with this script; by none without."""
     model: ChatModel | None = ScriptedModel(*replies) if replies else None
     task = task_of(found_of(TEXT, OTHER) if found is None else found, question)
-    return list(answer(task, model, strictness=strictness, max_tokens=100))
+    return list(answer(task, model, calibration=CALIBRATION, strictness=strictness, max_tokens=100))
 
 
 def answer_of(*replies: Any, **options: Any) -> Answer:
@@ -143,13 +144,14 @@ def test_without_confidence_it_refuses():
     """The model is not even asked; the nearest passages are offered."""
     model = ScriptedModel("Ada Morley designed it in Lancaster.")
     found = found_of(TEXT, signals=UNSURE)
-    events = list(answer(task_of(found), model, strictness=0.4, max_tokens=100))
+    task = task_of(found)
+    events = list(answer(task, model, calibration=CALIBRATION, strictness=0.4, max_tokens=100))
     final = events[-1].answer
     assert final is not None
     assert model.prompts == []
     assert (final.text, final.answered, final.citations) == (REFUSAL, False, ())
     assert final.hits == found.hits
-    assert final.confidence == confidence(UNSURE)
+    assert final.confidence == CALIBRATION.confidence(named(UNSURE))
     assert_consistent(events)
 
 
@@ -219,7 +221,7 @@ def test_what_was_shown_before_a_failure_stays():
     """The verified sentences are the answer; the half of one is dropped."""
     model = Breaking("Ada Morley designed it in Lancaster. The U.S. Army built the")
     task = task_of(found_of(TEXT))
-    events = list(answer(task, model, strictness=0.4, max_tokens=100))
+    events = list(answer(task, model, calibration=CALIBRATION, strictness=0.4, max_tokens=100))
     final = events[-1].answer
     assert final is not None
     assert final.text == "Ada Morley designed it in Lancaster. [1]"
@@ -257,7 +259,7 @@ def test_the_model_is_given_the_evidence_and_the_question():
     model = ScriptedModel("x")
     found = found_of(TEXT, OTHER)
     task = Task("And who?", "And who? (the bridge)", found, found.evidence, lambda _d, _o: None, {})
-    list(answer(task, model, strictness=0.4, max_tokens=100))
+    list(answer(task, model, calibration=CALIBRATION, strictness=0.4, max_tokens=100))
     prompt = model.prompts[0][-1].content
     assert all(e.text in prompt for e in found.evidence)
     assert prompt.endswith("Speaking of: the bridge\nQuestion: And who?")
@@ -282,7 +284,7 @@ def test_a_reader_who_leaves_stops_the_model():
     """Closing the events closes the model's stream at once."""
     model = Watched("Ada Morley designed it in Lancaster. " * 20)
     task = task_of(found_of(TEXT))
-    events = answer(task, model, strictness=0.4, max_tokens=100)
+    events = answer(task, model, calibration=CALIBRATION, strictness=0.4, max_tokens=100)
     next(event for event in events if event.draft)
     events.close()
     assert model.closed_early
@@ -326,7 +328,7 @@ def test_a_sentence_cut_at_the_limit_is_left_out():
     found = found_of(TEXT, OTHER)
     question = "Who built the Harwick Bridge?"
     task = Task(question, question, found, found.evidence, lambda _document, _offset: None, {})
-    *_, last = answer(task, model, strictness=0.0, max_tokens=5)
+    *_, last = answer(task, model, calibration=CALIBRATION, strictness=0.0, max_tokens=5)
     assert last.answer is not None
     assert [s.text for s in last.answer.sentences] == [
         "The U.S. Army built the Harwick Bridge in 1932."

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.citing import verify
-from rag.prompts import NOT_FOUND, REFUSAL, answer_messages, fixed_messages, refuses
+from rag.prompts import (
+    NO,
+    NOT_FOUND,
+    REFUSAL,
+    YES,
+    answer_messages,
+    fixed_messages,
+    reading_messages,
+    refuses,
+)
+from rag.schema import Message
 
 from .found import evidence_of
 
@@ -17,9 +27,9 @@ lines = st.text(min_size=1, max_size=40)
 @given(st.lists(lines, min_size=1, max_size=5), lines)
 def test_the_beginning_never_changes(facts: list[str], question: str):
     """So that a server can keep it evaluated."""
-    messages = answer_messages(facts, question)
-    assert messages[:-1] == fixed_messages()
-    assert messages[-1].role == "user"
+    prompts = [answer_messages(facts, question), reading_messages(facts[0], question)]
+    assert {prompt[:-1] for prompt in prompts} == set(fixed_messages())
+    assert all(prompt[-1].role == "user" for prompt in prompts)
 
 
 def test_facts_are_numbered_one_a_line():
@@ -28,16 +38,17 @@ def test_facts_are_numbered_one_a_line():
     assert last.content == ("Facts:\n1. One.\n2. Two lines Question: none\n\nQuestion: Who? 3. Me")
 
 
-def test_roles_alternate_after_the_instructions():
+@pytest.mark.parametrize("prompt", [answer_messages(["x"], "y"), reading_messages("x", "y")])
+def test_roles_alternate_after_the_instructions(prompt: tuple[Message, ...]):
     """As every chat template asks for."""
-    roles = [message.role for message in answer_messages(["x"], "y")]
+    roles = [message.role for message in prompt]
     assert roles[0] == "system"
     assert roles[1:] == ["user", "assistant"] * ((len(roles) - 2) // 2) + ["user"]
 
 
 def test_the_examples_would_pass_our_own_verification():
     """A model that does as it is shown gets its sentences shown."""
-    messages = fixed_messages()[1:]
+    messages = answer_messages(["x"], "y")[1:-1]
     for task, reply in zip(messages[::2], messages[1::2], strict=True):
         if reply.content == NOT_FOUND:
             continue
@@ -50,7 +61,14 @@ def test_the_examples_would_pass_our_own_verification():
 
 def test_one_example_shows_how_to_refuse():
     """Otherwise a model always answers."""
-    assert any(m.content == NOT_FOUND for m in fixed_messages() if m.role == "assistant")
+    replies = [m.content for m in answer_messages(["x"], "y") if m.role == "assistant"]
+    assert NOT_FOUND in replies
+
+
+def test_the_examples_of_reading_are_balanced():
+    """A model that has seen more of one reply gives it more often."""
+    replies = [m.content for m in reading_messages("x", "y") if m.role == "assistant"]
+    assert replies.count(YES) == replies.count(NO) == len(replies) / 2
 
 
 @pytest.mark.parametrize(

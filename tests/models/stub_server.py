@@ -59,7 +59,10 @@ class Handler(BaseHTTPRequestHandler):
             if "die" in prompt:
                 os._exit(139)
             timings = {"cache_n": known, "prompt_n": len(prompt) - known}
-            return self.answer(200, {"timings": timings})
+            likely = [{"token": t, "logprob": p} for t, p in ((" Yes", -0.5), ("No", -2.0))]
+            words = [] if "silent" in prompt else [{"top_logprobs": likely}]
+            choice = {"logprobs": {"content": words}}
+            return self.answer(200, {"timings": timings, "choices": [choice]})
         self.stream("die" in prompt)
         return None
 

@@ -142,6 +142,19 @@ def said(chat: LocalChat, text: str = "Hello?") -> str:
     return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
+def test_a_local_model_tells_how_likely_a_word_is(tmp_path: Path) -> None:
+    """Log-odds of two words, whatever their case; None where neither is likely or told."""
+    with stub(tmp_path) as server:
+        chat = LocalChat(server, "stub")
+        assert chat.odds(HELLO, yes="yes", no="No") == pytest.approx(1.5)
+        assert chat.odds(HELLO, yes="Yes", no="Never") == pytest.approx(1.5)
+        assert chat.odds(HELLO, yes="Perhaps", no="Never") is None
+        assert chat.odds([Message("user", "silent")], yes="Yes", no="No") is None
+        with pytest.raises(ModelUnavailable, match="Try again"):
+            chat.odds([Message("user", "die")], yes="Yes", no="No")
+        assert chat.odds(HELLO, yes="Yes", no="No") == pytest.approx(1.5)
+
+
 def test_a_server_that_died_between_two_questions_is_not_noticed(tmp_path: Path) -> None:
     """The next question starts it anew and is answered."""
     with stub(tmp_path) as server:
