@@ -25,6 +25,7 @@ Measure how well documents are searched, cited and answered from.
   footnote eval DATA --format F      published data: SQuAD, BEIR, FinanceBench, ...
   footnote eval compare A B          what changed between two runs
   footnote eval report A             an earlier run, scored again
+  footnote eval calibrate A ...      fit the confidence to runs on your own questions
   footnote eval --speed              how fast everything is on this machine
 """
 
@@ -63,6 +64,8 @@ class Evaluate:
             return _compare(arguments)
         if arguments.what[:1] == ["report"]:
             return _report(arguments)
+        if arguments.what[:1] == ["calibrate"]:
+            return _calibrate(arguments, settings)
         if len(arguments.what) > 1:
             raise UsageError("Name one file or folder of cases, or: footnote eval compare A B.")
         if arguments.published:
@@ -102,7 +105,8 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         help="folder for the results; a run that was stopped there is gone on with "
-        "(default: a new one in .footnote/eval)",
+        "(default: a new one in .footnote/eval); of calibrate: the file to write "
+        "(default: that of the home)",
     )
     results.add_argument(
         "--fail-below",
@@ -166,6 +170,15 @@ def _report(arguments: argparse.Namespace) -> int:
     from eval.commands import report_again
 
     return report_again(Path(arguments.what[1]))
+
+
+def _calibrate(arguments: argparse.Namespace, settings: Settings) -> int:
+    if len(arguments.what) < 2:
+        raise UsageError("Name one run or more: footnote eval calibrate RUN.")
+    # Heavy, as above.
+    from eval.commands import calibrate_from
+
+    return calibrate_from([Path(run) for run in arguments.what[1:]], settings, arguments.out)
 
 
 def _published(arguments: argparse.Namespace, settings: Settings) -> int:

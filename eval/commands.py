@@ -31,11 +31,13 @@ from eval.runner import IDENTITY, Options, Run, ask_all, prepared
 from eval.scoring import JUDGED, Scores, score
 from rag import (
     ConfigError,
+    Observation,
     Progress,
     ProgressCallback,
     Settings,
     build_chat_model,
     build_embedder,
+    calibrate,
     model_sha256,
 )
 
@@ -117,6 +119,26 @@ def evaluate(request: Request, settings: Settings) -> int:
 def show_comparison(before: Path, after: Path) -> int:
     """Print what changed from one run to another; raises BadCases."""
     print(comparison_table(compare(read_report(before), read_report(after))))
+    return 0
+
+
+def calibrate_from(runs: Sequence[Path], settings: Settings, path: Path | None) -> int:
+    """Fit the confidence to the answers of earlier runs and write it; raises BadCases."""
+    seen: list[Observation] = []
+    names: list[str] = []
+    for run in runs:
+        folder = RunFolder(run)
+        known = folder.manifest()
+        outcomes = [o for o in folder.outcomes() if o.answer is not None]
+        seen += [Observation(o.answer.signals, o.case.answerable) for o in outcomes if o.answer]
+        names.append(f"{len(outcomes)} questions of {known['dataset']} ({known['model']})")
+    fitted_on = f"{'; '.join(names)}; {datetime.now(UTC):%Y-%m-%d}"
+    report = calibrate(settings.home, seen, fitted_on=fitted_on, path=path)
+    print(
+        f"{report.questions} questions, {report.answerable} with an answer in the documents. "
+        f"Brier score {report.brier_before:.3f} before, {report.brier_after:.3f} after, on "
+        f"questions that it was not fitted to. Written to {report.path}."
+    )
     return 0
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from rag.calibration import Calibration, named
 from rag.citing import Support, drop_markers, verify, with_markers, without_markers
 from rag.errors import ModelError
-from rag.prompts import NO, REFUSAL, YES, answer_messages, reading_messages, refuses
+from rag.prompts import NONE, REFUSAL, answer_messages, reading_messages, refuses
 from rag.retrieval import Found
 from rag.schema import Answer, ChatModel, Citation, Event, Evidence, Sentence, Usage
 from rag.sentences import Span, split_sentences
@@ -144,11 +144,11 @@ def _read(draft: _Draft, model: ChatModel) -> float | None:
     try:
         for evidence in draft.evidence[:_READ]:
             prompt = reading_messages(evidence.text, draft.task.searched_for)
-            odds = model.odds(prompt, yes=YES, no=NO)
-            if odds is None:
+            none = model.odds(prompt, word=NONE)
+            if none is None:
                 return None
-            found.append(odds)
-            if odds > _STATED:
+            found.append(-none)
+            if -none > _STATED:
                 break
     except ModelError:
         # It will say so again when it is asked to write.

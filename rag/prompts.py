@@ -60,38 +60,53 @@ _EXAMPLES = (
 )
 
 
-# What the model says when it is asked whether a text states the answer.
-YES, NO = "Yes", "No"
+# What the model is asked to say of a single text that does not tell what is asked.
+NONE = "none"
 _READING = (
-    "Decide whether the text states the answer to the question. The question may use other "
-    f"words than the text. Reply {YES} or {NO}."
+    "Copy from the text the words that answer the question. The question may use other words "
+    f"than the text. If the text does not tell what is asked, reply: {NONE}"
 )
 _READINGS = (
     (
         "The harbour at Lindau was dredged in 1931 under the engineer Clara Holt.",
         "Who was in charge when the port was deepened?",
-        YES,
+        "Clara Holt",
     ),
     (
         "The harbour at Lindau was dredged in 1931 under the engineer Clara Holt.",
         "How much did the dredging of the harbour cost?",
-        NO,
+        NONE,
     ),
     (
         "Farmers blame the drought for the poor harvest.",
         "Whom or what do the growers hold responsible for the bad crop?",
-        YES,
+        "the drought",
     ),
-    ("Farmers blame the drought for the poor harvest.", "In which year was the poor harvest?", NO),
+    (
+        "Farmers blame the drought for the poor harvest.",
+        "In which year was the poor harvest?",
+        NONE,
+    ),
     (
         "The company moved its headquarters to Turin and dismissed 300 workers.",
         "How many people lost their jobs?",
-        YES,
+        "300 workers",
     ),
     (
         "The company moved its headquarters to Turin.",
         "In which city did the company have its headquarters before?",
-        NO,
+        NONE,
+    ),
+    (
+        "Critics warn that the dam could flood three villages, while its builders speak of "
+        "cheap power.",
+        "What advantage do those who build the dam promise?",
+        "cheap power",
+    ),
+    (
+        "Anna Keller, who led the museum until 2012, moved to Graz.",
+        "Who leads the museum today?",
+        NONE,
     ),
 )
 
@@ -102,7 +117,7 @@ def fixed_messages() -> tuple[tuple[Message, ...], ...]:
 
 
 def reading_messages(text: str, question: str) -> tuple[Message, ...]:
-    """Return the prompt that asks whether a text states the answer: YES or NO."""
+    """Return the prompt for the words of one text that answer, or NONE."""
     return (*_reading_fixed(), Message("user", _reading(text, question)))
 
 
@@ -115,7 +130,7 @@ def _reading_fixed() -> tuple[Message, ...]:
 
 def _reading(text: str, question: str) -> str:
     plain = " ".join(text.split()), " ".join(question.split())
-    return f"Text: {plain[0]}\n\nQuestion: {plain[1]}\n\nDoes the text state the answer?"
+    return f"Text: {plain[0]}\nQuestion: {plain[1]}"
 
 
 def _answer_fixed() -> tuple[Message, ...]:

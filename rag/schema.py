@@ -363,8 +363,8 @@ class ChatModel(Protocol):
             ModelRejected: wrong key, unknown model, prompt too long.
         """
 
-    def odds(self, messages: Sequence[Message], *, yes: str, no: str) -> float | None:
-        """Return the log-odds that the reply begins with the word `yes` rather than `no`.
+    def odds(self, messages: Sequence[Message], *, word: str) -> float | None:
+        """Return the log-odds that the reply begins with this word.
 
         None from a model that does not tell how likely its words are, or is not asked for
         it because each request costs.

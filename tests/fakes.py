@@ -41,7 +41,7 @@ class ScriptedModel:
     host = None
     ready = True
     sure: float | None = None
-    """What it says when it is asked whether a text states the answer: log-odds, or nothing."""
+    """The log-odds of a word that it is asked about, if it tells any."""
 
     def __init__(self, *replies: str | ModelError) -> None:
         self.replies = list(replies)
@@ -62,7 +62,7 @@ class ScriptedModel:
             yield reply[start : start + 7]
         yield Usage(len(messages), len(reply.split()))
 
-    def odds(self, messages: Sequence[Message], *, yes: str, no: str) -> float | None:
+    def odds(self, messages: Sequence[Message], *, word: str) -> float | None:
         return self.sure
 
     def close(self) -> None:

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from rag.citing import verify
 from rag.prompts import (
-    NO,
+    NONE,
     NOT_FOUND,
     REFUSAL,
-    YES,
     answer_messages,
     fixed_messages,
     reading_messages,
@@ -68,7 +67,15 @@ def test_one_example_shows_how_to_refuse():
 def test_the_examples_of_reading_are_balanced():
     """A model that has seen more of one reply gives it more often."""
     replies = [m.content for m in reading_messages("x", "y") if m.role == "assistant"]
-    assert replies.count(YES) == replies.count(NO) == len(replies) / 2
+    assert replies.count(NONE) == len(replies) / 2
+
+
+def test_the_examples_of_reading_copy():
+    """As the model is told to."""
+    messages = reading_messages("x", "y")[1:-1]
+    for task, reply in zip(messages[::2], messages[1::2], strict=True):
+        text = task.content.partition("\nQuestion")[0]
+        assert reply.content == NONE or reply.content in text
 
 
 @pytest.mark.parametrize(

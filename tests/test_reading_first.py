@@ -24,19 +24,19 @@ DOUBTFUL = replace(SURE, relevance=-2.0, passage_coverage=0.5, evidence_coverage
 
 
 class Reader(ScriptedModel):
-    """Says of each text what it was told to, and remembers what it was asked."""
+    """Finds the answer in a text as surely as it was told to; remembers what it was asked."""
 
     def __init__(self, odds: dict[str, float | ModelError], *replies: str) -> None:
         super().__init__(*replies)
         self.told, self.read = odds, list[str]()
 
-    def odds(self, messages: Sequence[Message], *, yes: str, no: str) -> float | None:
+    def odds(self, messages: Sequence[Message], *, word: str) -> float | None:
         text = messages[-1].content
         self.read.append(text)
         said = next((odds for part, odds in self.told.items() if part in text), None)
         if isinstance(said, ModelError):
             raise said
-        return said
+        return None if said is None else -said
 
 
 def read_by(model: Reader, signals: Signals = DOUBTFUL, **options: Any) -> Answer:

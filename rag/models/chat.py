@@ -6,6 +6,7 @@ Knows nothing of prompts. Heavy packages are imported when a model is built or f
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
@@ -39,8 +40,8 @@ LLM_FORMS = (
     "embedded, none, openai/NAME, PATH.gguf, hf:OWNER/REPO/FILE.gguf, or NAME together with "
     "FOOTNOTE_LLM_URL"
 )
-# Words whose probabilities are asked for.
-ALTERNATIVES = 20
+# Tokens whose probabilities are asked for, and the least that is told apart from none.
+ALTERNATIVES, LEAST_PROBABILITY = 20, 1e-6
 EMBEDDING_FORMS = "embedded, openai/NAME, or NAME together with FOOTNOTE_EMBEDDING_URL"
 
 
@@ -204,25 +205,23 @@ class LocalChat:
                         "because memory ran out. Ask again: it is started anew."
                     ) from exc
 
-    def odds(self, messages: Sequence[Message], *, yes: str, no: str) -> float | None:
-        """Return the log-odds that the reply begins with the word `yes` rather than `no`.
+    def odds(self, messages: Sequence[Message], *, word: str) -> float | None:
+        """Return the log-odds that the reply begins with this word, None if it is not told.
 
-        None if neither is among its likeliest words. Raises as `stream` does.
+        Raises as `stream` does.
         """
         self._prefixes.recall(messages)
         self._server.start()
         options = {"max_tokens": 1, "logprobs": True, "top_logprobs": ALTERNATIVES}
         answer = self._server.chat(messages, seconds=self._seconds, **options)
         try:
-            first = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
-            likely = {t["token"].strip().casefold(): float(t["logprob"]) for t in reversed(first)}
+            likely = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+            found = [math.exp(t["logprob"]) for t in likely if _begins(word, t["token"])]
         except (KeyError, IndexError, TypeError, ValueError):
             return None
-        if not {yes.casefold(), no.casefold()} & likely.keys():
-            return None
-        # One that is not even among the likeliest is no likelier than the last of them.
-        least = min(likely.values())
-        return likely.get(yes.casefold(), least) - likely.get(no.casefold(), least)
+        # One that is not even among the likeliest is as good as impossible.
+        share = min(max(sum(found), LEAST_PROBABILITY), 1 - LEAST_PROBABILITY)
+        return math.log(share / (1 - share))
 
     def _ready(self, messages: Sequence[Message]) -> OpenAICompatibleChat:
         # Takes half a second, and is needed only now that something is asked.
@@ -254,3 +253,9 @@ class LocalChat:
         with self._lock:
             self._hang_up()
         self._server.close()
+
+
+def _begins(word: str, token: str) -> bool:
+    """Tell whether a token is a word or its beginning: tokenizers cut words as they like."""
+    part = token.strip().casefold()
+    return len(part) >= min(2, len(word)) and word.casefold().startswith(part)

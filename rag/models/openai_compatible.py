@@ -292,7 +292,7 @@ class OpenAICompatibleChat:
         ):
             yield from self._pieces(reply, max_tokens, deadline)
 
-    def odds(self, messages: Sequence[Message], *, yes: str, no: str) -> None:
+    def odds(self, messages: Sequence[Message], *, word: str) -> None:
         """Return None: a request more for each sentence would cost its owner money."""
 
     def _open(self, options: Mapping[str, Any], timeout: httpx.Timeout) -> Any:

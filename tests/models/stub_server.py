@@ -8,6 +8,7 @@ hang, garbage: do not start.
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -59,7 +60,8 @@ class Handler(BaseHTTPRequestHandler):
             if "die" in prompt:
                 os._exit(139)
             timings = {"cache_n": known, "prompt_n": len(prompt) - known}
-            likely = [{"token": t, "logprob": p} for t, p in ((" Yes", -0.5), ("No", -2.0))]
+            tokens = {" Yes": 0.3, "none": 0.4, "No": 0.1}
+            likely = [{"token": t, "logprob": math.log(p)} for t, p in tokens.items()]
             words = [] if "silent" in prompt else [{"top_logprobs": likely}]
             choice = {"logprobs": {"content": words}}
             return self.answer(200, {"timings": timings, "choices": [choice]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import signal
 import subprocess
@@ -143,16 +144,16 @@ def said(chat: LocalChat, text: str = "Hello?") -> str:
 
 
 def test_a_local_model_tells_how_likely_a_word_is(tmp_path: Path) -> None:
-    """Log-odds of two words, whatever their case; None where neither is likely or told."""
+    """Whatever its case and however it is cut into tokens; None where that is not told."""
     with stub(tmp_path) as server:
         chat = LocalChat(server, "stub")
-        assert chat.odds(HELLO, yes="yes", no="No") == pytest.approx(1.5)
-        assert chat.odds(HELLO, yes="Yes", no="Never") == pytest.approx(1.5)
-        assert chat.odds(HELLO, yes="Perhaps", no="Never") is None
-        assert chat.odds([Message("user", "silent")], yes="Yes", no="No") is None
+        assert chat.odds(HELLO, word="None") == pytest.approx(math.log(0.5 / 0.5))
+        assert chat.odds(HELLO, word="yes") == pytest.approx(math.log(0.3 / 0.7))
+        assert (chat.odds(HELLO, word="never") or 0) < -10
+        assert chat.odds([Message("user", "silent")], word="yes") is None
         with pytest.raises(ModelUnavailable, match="Try again"):
-            chat.odds([Message("user", "die")], yes="Yes", no="No")
-        assert chat.odds(HELLO, yes="Yes", no="No") == pytest.approx(1.5)
+            chat.odds([Message("user", "die")], word="yes")
+        assert chat.odds(HELLO, word="yes") == pytest.approx(math.log(0.3 / 0.7))
 
 
 def test_a_server_that_died_between_two_questions_is_not_noticed(tmp_path: Path) -> None:
