@@ -27,11 +27,13 @@ _MOST_QUOTES, _NEARLY = 3, 2.0
 # 2.7 sentences instead of 5, and the one with the answer is among them for 0.96 of the
 # questions instead of 0.98.
 _RELATED = 5.0
-# The language model is asked, of this many of the best sentences one by one, whether they
-# state the answer, until one is this sure (in log-odds) to do so.
-_READ, _STATED = 2, 1.0
-# Outside of these the confidence is so low or high that its reading would change nothing.
-_HOPELESS, _CERTAIN = 0.02, 0.98
+# In doubt the language model is asked, of this many of the best sentences one by one, whether
+# they hold the answer, until one is this sure (in log-odds) to do so. A second each.
+_READ, _HOLDS = 3, 1.0
+# How far a sentence moves by the log-odds that it holds the answer.
+_READING_WEIGHT = 2.0
+# Doubt: outside of these the confidence is so low or high that reading would change nothing.
+_HOPELESS, _CERTAIN = 0.05, 0.95
 # Below this confidence a model that finds no answer in the evidence is believed.
 _BELIEVED = 0.8
 
@@ -135,7 +137,7 @@ def answer(
 
 
 def _read(draft: _Draft, model: ChatModel) -> float | None:
-    """Return the best sentence's log-odds that it states the answer, None if they are not told.
+    """Return the best sentence's log-odds that it holds the answer, None if they are not told.
 
     What is read moves up or down by its odds.
     """
@@ -148,14 +150,14 @@ def _read(draft: _Draft, model: ChatModel) -> float | None:
             if none is None:
                 return None
             found.append(-none)
-            if -none > _STATED:
+            if -none > _HOLDS:
                 break
     except ModelError:
         # It will say so again when it is asked to write.
         return None
     draft.task.timings["judging"] = time.monotonic() - started
     read = [
-        replace(evidence, score=evidence.score + odds)
+        replace(evidence, score=evidence.score + _READING_WEIGHT * odds)
         for evidence, odds in zip(draft.evidence, found, strict=False)
     ]
     draft.evidence = sorted(read + draft.evidence[len(read) :], key=lambda e: -e.score)

@@ -108,6 +108,36 @@ _READINGS = (
         "Who leads the museum today?",
         NONE,
     ),
+    (
+        "After the talks in March, both sides met in Oslo.",
+        "Where were the talks in March held?",
+        NONE,
+    ),
+    (
+        "After the talks in March, both sides met in Oslo.",
+        "Which city saw the two parties come together next?",
+        "Oslo",
+    ),
+    (
+        "The union's survey found that 40% of nurses want shorter shifts.",
+        "What share of doctors want shorter shifts?",
+        NONE,
+    ),
+    (
+        "The union's survey found that 40% of nurses want shorter shifts.",
+        "How many in every hundred nurses would rather work less at a stretch?",
+        "40%",
+    ),
+    (
+        "The mayor received her colleague from Bergen, who had complained about the ferry.",
+        "What is the name of the colleague from Bergen?",
+        NONE,
+    ),
+    (
+        "The mayor received her colleague from Bergen, who had complained about the ferry.",
+        "What was the guest unhappy with?",
+        "the ferry",
+    ),
 )
 
 

@@ -70,7 +70,6 @@ class ScoredSentence:
     """A sentence of a candidate; `relevance` are log-odds, `fits` whether it has the kind."""
 
     evidence: Evidence
-    cosine: float
     relevance: float
     terms: tuple[str, ...]
     fits: bool
@@ -125,7 +124,7 @@ class SentenceReader:
             fits, penalty = _judged(query, text)
             score = candidate.fused + dense_scale.z(cosine) + lexical_scale.z(matched) - penalty
             evidence = Evidence(candidate.entry.passage, start, end, text, score)
-            scored.append(ScoredSentence(evidence, cosine, UNREAD, found_terms, fits))
+            scored.append(ScoredSentence(evidence, UNREAD, found_terms, fits))
         return sorted(scored, key=lambda s: -s.evidence.score)
 
 
@@ -161,9 +160,8 @@ def evidence_among(
             key = passage.id, start
             fits, penalty = _judged(query, text)
             relevance = known[key].relevance if key in known else UNREAD
-            cosine = known[key].cosine if key in known else 0.0
             evidence = Evidence(passage, start, end, text, candidate.score + relevance - penalty)
-            item = ScoredSentence(evidence, cosine, relevance, tuple(terms(text)), fits)
+            item = ScoredSentence(evidence, relevance, tuple(terms(text)), fits)
             found.append((-evidence.score, order.get(key, len(order)), len(found), item))
     return [item for *_, item in sorted(found, key=lambda f: f[:3])]
 

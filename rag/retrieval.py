@@ -43,7 +43,7 @@ _SAMPLE = 512
 # What cosine similarities and BM25 scores look like in a library nobody has seen yet.
 _DENSE_PRIOR, _LEXICAL_PRIOR, _PRIOR_WEIGHT = Scale(0.10, 0.12), Scale(1.0, 1.5), 10
 # The final score at which `Hit.score` is one half, and how fast it rises there.
-_MIDDLE, _STEEPNESS = 4.0, 0.7
+_MIDDLE, _STEEPNESS = 4.0, 0.35
 
 
 @dataclass(frozen=True)

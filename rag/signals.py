@@ -21,14 +21,14 @@ _KIND_DEPTH = 2
 
 @dataclass(frozen=True)
 class Signals:
-    """Cosines lie in -1..1, coverages (shares of the question's weight) in 0..1."""
+    """Numbers by which the confidence is judged."""
 
     relevance: float
     """Log-odds of the best sentence, read with the question."""
-    sentence_cosine: float
-    passage_coverage: float
-    sentence_coverage: float
+    unrelated: float
+    """How far these lie below zero, 0 where they do not: near misses are relevant, too."""
     evidence_coverage: float
+    """Share of the weight of the question's words that the evidence has, 0 to 1."""
     kind_missing: float
     """1 when the question asks for a number, name, ... and no evidence has one, else 0."""
     year_missing: float
@@ -45,11 +45,10 @@ def signals_of(
 ) -> Signals:
     """Return the signals of candidates and sentences, both best first and not empty."""
     evidence_terms = [t for item in scored[: len(evidence)] for t in item.terms]
+    relevance = max(item.relevance for item in scored)
     return Signals(
-        relevance=max(item.relevance for item in scored),
-        sentence_cosine=max(item.cosine for item in scored),
-        passage_coverage=coverage(query.weights, ranked[0].terms),
-        sentence_coverage=max(coverage(query.weights, item.terms) for item in scored),
+        relevance=relevance,
+        unrelated=max(0.0, -relevance),
         evidence_coverage=coverage(query.weights, evidence_terms),
         kind_missing=float(not any(item.fits for item in scored[:_KIND_DEPTH])),
         year_missing=float(not _years(query.question) <= _years_around(evidence)),

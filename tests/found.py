@@ -9,9 +9,7 @@ from rag.signals import Signals
 
 SURE = Signals(
     relevance=9.0,
-    sentence_cosine=0.9,
-    passage_coverage=1.0,
-    sentence_coverage=1.0,
+    unrelated=0.0,
     evidence_coverage=1.0,
     kind_missing=0.0,
     year_missing=0.0,
@@ -19,9 +17,7 @@ SURE = Signals(
 )
 UNSURE = Signals(
     relevance=-11.0,
-    sentence_cosine=0.1,
-    passage_coverage=0.0,
-    sentence_coverage=0.0,
+    unrelated=11.0,
     evidence_coverage=0.0,
     kind_missing=1.0,
     year_missing=1.0,

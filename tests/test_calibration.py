@@ -32,15 +32,12 @@ def sure(found: Signals | None, reading: float | None = None) -> float:
     return CALIBRATION.confidence(named(found, reading))
 
 
-shares = st.floats(0, 1)
 flags = st.sampled_from([0.0, 1.0])
 signals = st.builds(
     Signals,
     relevance=st.floats(-12, 12),
-    sentence_cosine=st.floats(-1, 1),
-    passage_coverage=shares,
-    sentence_coverage=shares,
-    evidence_coverage=shares,
+    unrelated=st.floats(0, 12),
+    evidence_coverage=st.floats(0, 1),
     kind_missing=flags,
     year_missing=flags,
     name_missing=flags,
@@ -80,10 +77,15 @@ def test_a_reader_that_sees_the_answer_makes_sure(found: Signals, one: float, tw
     assert sure(found, low) <= sure(found, high)
 
 
+def related(relevance: float) -> Signals:
+    """Return signals that differ by how relevant the best sentence is."""
+    return replace(SURE, relevance=relevance, unrelated=max(0.0, -relevance))
+
+
 def observations(answer: float, none: float, reading: float | None = None) -> list[Observation]:
     """Return fifty questions each with and without an answer, told apart by relevance alone."""
     return [
-        Observation(named(replace(SURE, relevance=relevance + spread / 10), reading), answerable)
+        Observation(named(related(relevance + spread / 10), reading), answerable)
         for spread in range(-25, 25)
         for answerable, relevance in ((True, answer), (False, none))
     ]
@@ -92,8 +94,8 @@ def observations(answer: float, none: float, reading: float | None = None) -> li
 def test_a_fit_learns_what_tells_answers_apart() -> None:
     """In a library where even a low relevance means an answer, it is believed."""
     own = fitted(CALIBRATION, observations(answer=0.0, none=-8.0), fitted_on="a test")
-    assert own.confidence(named(replace(SURE, relevance=0.0))) > 0.5
-    assert own.confidence(named(replace(SURE, relevance=-8.0))) < 0.5
+    assert own.confidence(named(related(0.0))) > 0.5
+    assert own.confidence(named(related(-8.0))) < 0.5
     assert own.searched.fitted_on == "a test"
     assert own.read == CALIBRATION.read  # nothing was read
 
@@ -103,7 +105,7 @@ def test_what_was_read_is_fitted_by_itself() -> None:
     seen = observations(0.0, -8.0) + observations(0.0, -8.0, reading=0.5)
     own = fitted(CALIBRATION, seen, fitted_on="a test")
     assert own.read.fitted_on == own.searched.fitted_on == "a test"
-    assert own.confidence(named(replace(SURE, relevance=-8.0), 0.5)) < 0.5
+    assert own.confidence(named(related(-8.0), 0.5)) < 0.5
 
 
 def test_few_cases_move_a_fit_little() -> None:

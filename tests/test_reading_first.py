@@ -20,7 +20,7 @@ from .test_answering import OTHER, TEXT, task_of
 
 CALIBRATION = default_calibration()
 # Related, and no more: what search tells does not decide.
-DOUBTFUL = replace(SURE, relevance=-2.0, passage_coverage=0.5, evidence_coverage=0.5)
+DOUBTFUL = replace(SURE, relevance=-1.0, unrelated=1.0, evidence_coverage=0.5)
 
 
 class Reader(ScriptedModel):
