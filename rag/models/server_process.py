@@ -92,6 +92,12 @@ def _start(parameters: dict[str, Any]) -> Any:
     wanted.n_batch = wanted.n_ubatch = BATCH_TOKENS
     # Without a mapped file the weights are in memory once, not twice (0.6 GB less).
     wanted.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
+    # An answer copies much of its prompt: what followed the last two words there is tried, six
+    # at a time, and taken as far as the model agrees. The text stays the same, 0.6 of the time.
+    wanted.speculative.types = [
+        xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE
+    ]
+    wanted.speculative.ngram_simple.size_n, wanted.speculative.ngram_simple.size_m = 2, 6
     # The parent keeps the states that are worth keeping.
     wanted.cache_ram_mib = 0
     wanted.n_ctx_checkpoints = 0
