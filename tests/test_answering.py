@@ -255,13 +255,14 @@ def test_the_hits_come_first_and_once():
 
 
 def test_the_model_is_given_the_evidence_and_the_question():
-    """All of the facts, numbered, and what was searched for."""
+    """The best of the facts, numbered, and what was searched for."""
     model = ScriptedModel("x")
     found = found_of(TEXT, OTHER)
     task = Task("And who?", "And who? (the bridge)", found, found.evidence, lambda _d, _o: None, {})
     list(answer(task, model, calibration=CALIBRATION, strictness=0.4, max_tokens=100))
     prompt = model.prompts[0][-1].content
-    assert all(e.text in prompt for e in found.evidence)
+    numbered = [f"{n}. {e.text}\n" for n, e in enumerate(found.evidence[:3], 1)]
+    assert prompt.startswith("Facts:\n" + "".join(numbered))
     assert prompt.endswith("Speaking of: the bridge\nQuestion: And who?")
 
 
