@@ -5,21 +5,16 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import rag.retrieval
 from eval.cases import BadCases
 from eval.commands import Bars, Request, commit_of, report_again
 from eval.runner import Options
-from rag import Answer, Assistant, Citation, ModelUnavailable, Progress, Settings
-from rag.library import Library
-from rag.retrieval import Retriever
+from rag import ModelUnavailable, Progress, Settings
 from tests.conftest import ROOT
 from tests.fakes import ScriptedModel
 from tests.homes import three_files
@@ -46,15 +41,6 @@ def mine(tmp_path: Path) -> Path:
     path = three_files(tmp_path / "mine") / "cases.jsonl"
     path.write_text(f"{json.dumps(CASE)}\n{json.dumps(REFUSED)}\n", encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a run over all cases of the seeds, which all tests here share."""
-    folder = tmp_path_factory.getbasetemp() / "baseline"
-    if not (folder / "report.json").exists():
-        assert run("--out", folder) == 0
-    return folder
 
 
 def run(*arguments: object) -> int:
@@ -264,94 +250,6 @@ def test_report_needs_outcomes(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(BadCases, match="holds no outcomes yet"):
         report_again(tmp_path)
-
-
-# Regressions --------------------------------------------------------------------------
-
-
-def gate(capsys: pytest.CaptureFixture[str], baseline: Path, *arguments: object) -> list[str]:
-    """Hold a run over the seeds against the baseline; return what is said, REGRESSION first."""
-    capsys.readouterr()
-    code = run(*arguments, "--out", "after", "--fail-below", baseline / "report.json")
-    lines = capsys.readouterr().out.splitlines()
-    told = [line.removeprefix("REGRESSION: ") for line in lines if line.startswith("REGR")]
-    assert code == int(bool(told))
-    passed = any(line.startswith("No significant regression") for line in lines)
-    assert passed == (code == 0)
-    return told
-
-
-def told_of(lines: list[str], *labels: str) -> bool:
-    return all(any(line.startswith(label) for line in lines) for label in labels)
-
-
-def without_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Switch BM25 off where passages are found."""
-    monkeypatch.setattr(rag.retrieval, "LEXICAL_WEIGHT", 0.0)
-    monkeypatch.setattr(Library, "search_words", lambda *_, **__: [])
-
-
-def without_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Switch the vectors off where passages are found."""
-    monkeypatch.setattr(Retriever, "_by_meaning", lambda *_: [])
-    monkeypatch.setattr(
-        Retriever, "_cosines", lambda _self, _query, _known, found: dict.fromkeys(found, 0.0)
-    )
-
-
-def shifted(ask: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Return an `ask` whose every second citation points one passage on, at exact words there."""
-    numbers = count()
-
-    def moved(assistant: Assistant, citation: Citation) -> Citation:
-        passages = assistant.passages_of(citation.document.id)
-        place = next(n for n, p in enumerate(passages) if p.id == citation.passage_id)
-        passage = passages[(place + 1) % len(passages)]
-        quote = passage.text[: len(citation.quote)]
-        end = passage.start + len(quote)
-        return replace(citation, passage_id=passage.id, start=passage.start, end=end, quote=quote)
-
-    def ask_and_shift(self: Assistant, *arguments: Any) -> Answer:
-        answer = ask(self, *arguments)
-        citations = (moved(self, c) if next(numbers) % 2 else c for c in answer.citations)
-        return replace(answer, citations=tuple(citations))
-
-    return ask_and_shift
-
-
-def test_unchanged_code_passes(capsys: pytest.CaptureFixture[str], baseline: Path) -> None:
-    """The same run again finds nothing, and exits with 0."""
-    assert gate(capsys, baseline) == []
-
-
-def test_search_without_words_is_caught(
-    capsys: pytest.CaptureFixture[str], baseline: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without BM25 more answerable questions are refused, which the gate names, and exits 1.
-
-    Searching alone does not tell, over the seeds: too few of the changes of ranks are losses.
-    """
-    without_words(monkeypatch)
-    assert told_of(gate(capsys, baseline), "False refusals 0.")
-
-
-def test_search_without_meaning_is_caught(
-    capsys: pytest.CaptureFixture[str], baseline: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without vectors fewer of the right passages are found; searching alone tells."""
-    without_meaning(monkeypatch)
-    told = gate(capsys, baseline, "--retrieval-only")
-    assert told_of(told, "Recall@1, passages 0.", "Recall@5, passages 0.", "Recall@1, documents 0.")
-
-
-def test_shifted_citations_are_caught(
-    capsys: pytest.CaptureFixture[str], baseline: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Quotes that are exact, but every second one from the passage after, are not the evidence."""
-    monkeypatch.setattr(Assistant, "ask", shifted(Assistant.ask))
-    told = gate(capsys, baseline, "--limit", 60)
-    assert told_of(told, "Citation precision 0.", "Citation recall 0.")
-    assert not told_of(told, "Quotes that are exact")
 
 
 # Progress -----------------------------------------------------------------------------
