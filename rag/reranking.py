@@ -112,7 +112,9 @@ class SentenceReader:
             return []
         spans = [(c, *place) for c in near for place in c.entry.sentences]
         texts = [text for c in near for text in texts_of(c.entry)]
-        cosines = np.concatenate([self._vectors.of(c.entry) for c in near]) @ query.vector
+        # Of so few all are read, and nothing need be embedded to choose among them.
+        chooses = len(texts) > READ
+        cosines = self._cosines(query, near) if chooses else np.zeros(len(texts), np.float32)
         found = [tuple(terms(text)) for text in texts]
         mean_length = sum(map(len, found)) / len(found)
         lexical = [bm25(query.weights, t, mean_length) for t in found]
@@ -126,6 +128,10 @@ class SentenceReader:
             evidence = Evidence(candidate.entry.passage, start, end, text, score)
             scored.append(ScoredSentence(evidence, UNREAD, found_terms, fits))
         return sorted(scored, key=lambda s: -s.evidence.score)
+
+    def _cosines(self, query: Query, near: Sequence[Candidate]) -> NDArray[np.float32]:
+        rows = np.concatenate([self._vectors.of(candidate.entry) for candidate in near])
+        return np.asarray(rows @ query.vector, dtype=np.float32)
 
 
 def reranked(ranked: Sequence[Candidate], read: Sequence[ScoredSentence]) -> list[Candidate]:
