@@ -6,7 +6,6 @@ finding, never an error.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -114,15 +113,10 @@ def _reranker(_settings: Settings) -> Check:
 
 def _packaged(name: str, model: str, sha256: Mapping[tuple[str, str], str]) -> Check:
     # Heavy, as above.
-    from rag.models.onnx_encoder import find_file
+    from rag.models.onnx_encoder import checked
 
-    for file, recorded in sha256.items():
-        with find_file(file).open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != recorded:
-                raise ModelRejected(
-                    f"The file {file[1]} of the package {file[0]} has another checksum than "
-                    f"was recorded for it. {_REINSTALL}"
-                )
+    for file in sha256:
+        checked(file, sha256)  # raises for one that is missing or damaged
     return Check(name, True, f"embedded ({model}), checksums right")
 
 

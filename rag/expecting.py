@@ -50,7 +50,7 @@ _WORDINGS: tuple[tuple[Kind, str], ...] = (
     ),
 )
 _PATTERNS = tuple((kind, re.compile(wording)) for kind, wording in _WORDINGS)
-_YEAR = re.compile(r"\b(?:1\d|20)\d\ds?\b")
+_YEAR = re.compile(r"\b(?:1\d|20)\d\d(?=\b|s\b)")
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _WEEKDAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 _DATE = re.compile(rf"\b(?:{_MONTHS}|{_WEEKDAYS}|today|yesterday|tomorrow|\d+/\d+)\b")
@@ -82,6 +82,11 @@ def kind_expected(question: str) -> Kind | None:
     """Return the kind of thing a question asks for, None where its wording does not tell."""
     asked = fold(question).strip()
     return next((kind for kind, pattern in _PATTERNS if pattern.search(asked)), None)
+
+
+def years(text: str) -> set[str]:
+    """Return the years that a text names, from 1000 to 2099; of a decade its first."""
+    return set(_YEAR.findall(text))
 
 
 def has_kind(text: str, kind: Kind, *, question: str) -> bool:

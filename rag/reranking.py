@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from rag.expecting import Kind, has_kind
 from rag.library import Entry
 from rag.ranking import Scale, bm25, scale_of
 from rag.schema import Embedder, Evidence, Reranker
+from rag.sentences import Span
 from rag.words import terms
 
 # Passages whose sentences may be read: the best by fused score, no further from the first
@@ -71,18 +72,23 @@ class ScoredSentence:
 
     evidence: Evidence
     relevance: float
+    penalty: float
     terms: tuple[str, ...]
     fits: bool
+
+    @property
+    def worth(self) -> float:
+        """Return what it adds to the score of its passage."""
+        return self.relevance - self.penalty
 
 
 class SentenceReader:
     """Reads the sentences of the best candidates with the question."""
 
     def __init__(self, embedder: Embedder, reranker: Reranker) -> None:
-        self._vectors = _SentenceVectors(embedder)
-        self._reranker = reranker
-        self._lock = threading.Lock()
-        self._readings: OrderedDict[tuple[str, tuple[str, ...]], tuple[float, ...]] = OrderedDict()
+        self._embedder, self._reranker = embedder, reranker
+        self._vectors = _Kept(_KEPT_PASSAGES)
+        self._readings = _Kept(_KEPT_READINGS)
 
     def read(self, query: Query, ranked: Sequence[Candidate]) -> list[ScoredSentence]:
         """Return the sentences of the best of the ranked candidates, none for none.
@@ -93,24 +99,18 @@ class SentenceReader:
         cheap = self._cheaply(query, near)
         read = cheap[:READ]
         relevance = self._relevance(query.question, tuple(s.evidence.text for s in read))
-        known = [replace(s, relevance=r) for s, r in zip(read, relevance, strict=True)]
+        known = [replace(s, relevance=float(r)) for s, r in zip(read, relevance, strict=True)]
         return known + cheap[READ:]
 
-    def _relevance(self, question: str, texts: tuple[str, ...]) -> tuple[float, ...]:
-        with self._lock:
-            known = self._readings.get((question, texts))
-        if known is None:
-            known = tuple(map(float, self._reranker.relevance(question, texts)))
-            with self._lock:
-                self._readings[question, texts] = known
-                while len(self._readings) > _KEPT_READINGS:
-                    self._readings.popitem(last=False)
-        return known
+    def _relevance(self, question: str, texts: tuple[str, ...]) -> NDArray[np.float32]:
+        return self._readings.of(
+            (question, texts), lambda: self._reranker.relevance(question, texts)
+        )
 
     def _cheaply(self, query: Query, near: Sequence[Candidate]) -> list[ScoredSentence]:
         if not near:
             return []
-        spans = [(c, *place) for c in near for place in c.entry.sentences]
+        spans = [(c, place) for c in near for place in c.entry.sentences]
         texts = [text for c in near for text in texts_of(c.entry)]
         # Of so few all are read, and nothing need be embedded to choose among them.
         chooses = len(texts) > READ
@@ -120,18 +120,21 @@ class SentenceReader:
         lexical = [bm25(query.weights, t, mean_length) for t in found]
         dense_scale, lexical_scale = _pool(cosines.tolist()), _pool(lexical)
         scored = []
-        for (candidate, start, end), text, cosine, matched, found_terms in zip(
-            spans, texts, cosines.tolist(), lexical, found, strict=True
+        for (candidate, place), text, cosine, matched in zip(
+            spans, texts, cosines.tolist(), lexical, strict=True
         ):
-            fits, penalty = _judged(query, text)
-            score = candidate.fused + dense_scale.z(cosine) + lexical_scale.z(matched) - penalty
-            evidence = Evidence(candidate.entry.passage, start, end, text, score)
-            scored.append(ScoredSentence(evidence, UNREAD, found_terms, fits))
+            score = candidate.fused + dense_scale.z(cosine) + lexical_scale.z(matched)
+            scored.append(_unread(query, candidate, place, text, score))
         return sorted(scored, key=lambda s: -s.evidence.score)
 
     def _cosines(self, query: Query, near: Sequence[Candidate]) -> NDArray[np.float32]:
-        rows = np.concatenate([self._vectors.of(candidate.entry) for candidate in near])
+        rows = np.concatenate([self._vectors_of(candidate.entry) for candidate in near])
         return np.asarray(rows @ query.vector, dtype=np.float32)
+
+    def _vectors_of(self, entry: Entry) -> NDArray[np.float32]:
+        # A passage by itself: vectors of a quantised model depend on what else is in the
+        # batch, and must not depend on what was asked before.
+        return self._vectors.of(entry.passage.id, lambda: self._embedder.embed(texts_of(entry)))
 
 
 def reranked(ranked: Sequence[Candidate], read: Sequence[ScoredSentence]) -> list[Candidate]:
@@ -154,22 +157,21 @@ def evidence_among(
     query: Query, best: Sequence[Candidate], read: Sequence[ScoredSentence]
 ) -> list[ScoredSentence]:
     """Return all sentences of the best candidates with their final scores, best first."""
-    known = {(s.evidence.passage.id, s.evidence.start): s for s in read}
-    # The cheap order settles what the reading leaves open: it is kept by the stable sort.
-    order = {key: n for n, key in enumerate(known)}
-    found: list[tuple[float, int, int, ScoredSentence]] = []
-    for candidate in best:
-        passage = candidate.entry.passage
-        for (start, end), text in zip(
-            candidate.entry.sentences, texts_of(candidate.entry), strict=True
-        ):
-            key = passage.id, start
-            fits, penalty = _judged(query, text)
-            relevance = known[key].relevance if key in known else UNREAD
-            evidence = Evidence(passage, start, end, text, candidate.score + relevance - penalty)
-            item = ScoredSentence(evidence, relevance, tuple(terms(text)), fits)
-            found.append((-evidence.score, order.get(key, len(order)), len(found), item))
-    return [item for *_, item in sorted(found, key=lambda f: f[:3])]
+    known = {(s.evidence.passage.id, s.evidence.start) for s in read}
+    scores = {candidate.entry.passage.id: candidate.score for candidate in best}
+    rest = [
+        _unread(query, candidate, place, text)
+        for candidate in best
+        for place, text in zip(candidate.entry.sentences, texts_of(candidate.entry), strict=True)
+        if (candidate.entry.passage.id, place[0]) not in known
+    ]
+    found = [s for s in (*read, *rest) if s.evidence.passage.id in scores]
+    final = [
+        replace(s, evidence=replace(s.evidence, score=scores[s.evidence.passage.id] + s.worth))
+        for s in found
+    ]
+    # The cheap order, in which they come, settles what the reading leaves open.
+    return sorted(final, key=lambda s: -s.evidence.score)
 
 
 def texts_of(entry: Entry) -> list[str]:
@@ -178,37 +180,42 @@ def texts_of(entry: Entry) -> list[str]:
     return [passage.text[s - passage.start : e - passage.start] for s, e in entry.sentences]
 
 
-def _judged(query: Query, text: str) -> tuple[bool, float]:
-    """Return whether a sentence has the kind of thing that is asked for, and what it loses."""
+def _unread(
+    query: Query,
+    candidate: Candidate,
+    place: Span,
+    text: str,
+    score: float = 0.0,
+) -> ScoredSentence:
+    """Return a sentence with its penalty taken from a score, as it is before it is read."""
     fits = query.kind is None or has_kind(text, query.kind, question=query.question)
     is_topic = text.endswith("?") or (len(text) < _HEADING_LENGTH and text[-1].isalnum())
-    return fits, (0.0 if fits else KIND_PENALTY) + (TOPIC_PENALTY if is_topic else 0.0)
+    penalty = (0.0 if fits else KIND_PENALTY) + (TOPIC_PENALTY if is_topic else 0.0)
+    evidence = Evidence(candidate.entry.passage, *place, text, score - penalty)
+    return ScoredSentence(evidence, UNREAD, penalty, tuple(terms(text)), fits)
 
 
 def _pool(scores: Sequence[float]) -> Scale:
     return scale_of(scores, prior=Scale(sum(scores) / len(scores), 0.1), weight=2)
 
 
-class _SentenceVectors:
-    """The vectors of the sentences of the passages that were found last."""
+class _Kept:
+    """What was computed last, by what it was computed from; may be used by several threads."""
 
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, NDArray[np.float32]] = OrderedDict()
 
-    def of(self, entry: Entry) -> NDArray[np.float32]:
-        """Return one row for each sentence of a passage."""
-        identity = entry.passage.id
+    def of(self, key: Hashable, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return what is kept under a key, made anew if nothing is."""
         with self._lock:
-            if identity in self._kept:
-                self._kept.move_to_end(identity)
-                return self._kept[identity]
-        # A passage by itself: vectors of a quantised model depend on what else is in the
-        # batch, and must not depend on what was asked before.
-        rows = self._embedder.embed(texts_of(entry))
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        made = make()
         with self._lock:
-            self._kept[identity] = rows
-            while len(self._kept) > _KEPT_PASSAGES:
+            self._kept[key] = made
+            while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
-        return rows
+        return made

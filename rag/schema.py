@@ -1,4 +1,4 @@
-"""The records that travel between the rooms, and the two Protocols that models meet.
+"""The records that travel between the rooms, and the Protocols that models meet.
 
 Knows nothing of how any of them is made. All records are frozen; offsets count
 characters (Unicode code points) into the text of a document, as `text_of` returns it.

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from rag.expecting import years
 from rag.ranking import coverage
 from rag.reranking import Candidate, Query, ScoredSentence
 from rag.schema import Evidence
 from rag.words import content_words, names, terms, words
 
-_YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d(?=\b|s\b)")
 # How like two spellings of a name must be, 0 to 1 (difflib's ratio): ARPNET is ARPANET.
 _LIKE = 0.8
 # Best sentences among which one must have the kind of thing that is asked for.
@@ -51,7 +50,7 @@ def signals_of(
         unrelated=max(0.0, -relevance),
         evidence_coverage=coverage(query.weights, evidence_terms),
         kind_missing=float(not any(item.fits for item in scored[:_KIND_DEPTH])),
-        year_missing=float(not _years(query.question) <= _years_around(evidence)),
+        year_missing=float(not years(query.question) <= _years_around(evidence)),
         name_missing=float(_has_unknown_name(query.question, ranked)),
     )
 
@@ -70,15 +69,11 @@ def _has_unknown_name(question: str, ranked: Sequence[Candidate]) -> bool:
     return any(not get_close_matches(term, known, n=1, cutoff=_LIKE) for term in unknown)
 
 
-def _years(text: str) -> set[str]:
-    return set(_YEAR.findall(text))
-
-
 def _years_around(evidence: Sequence[Evidence]) -> set[str]:
     passages = {e.passage.id: e.passage for e in evidence}.values()
     return {
         year
         for p in passages
         for text in (p.text, p.heading or "", p.document.title)
-        for year in _years(text)
+        for year in years(text)
     }

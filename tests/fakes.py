@@ -40,8 +40,6 @@ class ScriptedModel:
     name = "scripted"
     host = None
     ready = True
-    sure: float | None = None
-    """The log-odds of a word that it is asked about, if it tells any."""
 
     def __init__(self, *replies: str | ModelError) -> None:
         self.replies = list(replies)
@@ -63,7 +61,7 @@ class ScriptedModel:
         yield Usage(len(messages), len(reply.split()))
 
     def odds(self, messages: Sequence[Message], *, word: str) -> float | None:
-        return self.sure
+        return None
 
     def close(self) -> None:
         self.closed += 1

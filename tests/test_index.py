@@ -201,7 +201,7 @@ def test_close_while_opening(home: Path) -> None:
         library = Library(home)
         index = index_of(library)
         index.open_soon()
-        time.sleep(delay)
+        time.sleep(delay)  # the moment is what is tried: before, in and after the opening
         index.close()
         assert not index.ready
         index.open_soon()

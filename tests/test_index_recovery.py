@@ -132,7 +132,7 @@ def test_killed_while_adding(tmp_path: Path, kill: int) -> None:
     child.stdout.readline()
     for _ in range(draw.randrange(16)):
         child.stdout.readline()
-    time.sleep(draw.random() * 0.05)
+    time.sleep(draw.random() * 0.05)  # not only between two documents, but within one
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
 

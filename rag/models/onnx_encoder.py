@@ -40,7 +40,7 @@ class OnnxEncoder:
         threads: int,
         max_tokens: int,
     ) -> None:
-        self._tokenizer = Tokenizer.from_str(_checked(tokenizer, sha256).decode())
+        self._tokenizer = Tokenizer.from_str(checked(tokenizer, sha256).decode())
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.no_padding()
         options = onnxruntime.SessionOptions()
@@ -49,7 +49,7 @@ class OnnxEncoder:
         # Spinning threads would take the cores from the language model.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
-            _checked(model, sha256), options, providers=["CPUExecutionProvider"]
+            checked(model, sha256), options, providers=["CPUExecutionProvider"]
         )
         self._inputs = {i.name for i in self._session.get_inputs()}
 
@@ -83,12 +83,13 @@ def find_file(file: PackagedFile) -> Path:
     return path
 
 
-def _checked(file: PackagedFile, sha256: Mapping[PackagedFile, str]) -> bytes:
+def checked(file: PackagedFile, sha256: Mapping[PackagedFile, str]) -> bytes:
+    """Return the bytes of a file whose recorded checksum they have; raises ModelRejected."""
     data = find_file(file).read_bytes()
     if hashlib.sha256(data).hexdigest() != sha256[file]:
         raise ModelRejected(
-            f"The file {file[1]} of the package {file[0]} is damaged or another version. "
-            "Run `make clean setup`."
+            f"The file {file[1]} of the package {file[0]} is damaged or another version: it has "
+            "not the checksum that was recorded for it. Run `make clean setup`."
         )
     return data
 

@@ -108,12 +108,12 @@ elif BEHAVIOUR == "garbage":
     print("hello", flush=True)
     os._exit(0)
 elif BEHAVIOUR == "hang":
-    time.sleep(LONG)
+    time.sleep(LONG)  # never says where it is: the start has to give it up
     os._exit(0)
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(json.dumps({"url": f"http://127.0.0.1:{server.server_port}"}), flush=True)
 if BEHAVIOUR == "deaf":
-    time.sleep(LONG)
+    time.sleep(LONG)  # instead of minding the end of its input: it has to be killed
 sys.stdin.read()
 os._exit(0)
