@@ -19,7 +19,6 @@ from rag.expecting import Kind, has_kind
 from rag.library import Entry
 from rag.ranking import Scale, bm25, scale_of
 from rag.schema import Embedder, Evidence, Reranker
-from rag.sentences import Span
 from rag.words import terms
 
 # Passages whose sentences may be read: the best by fused score, no further from the first
@@ -76,10 +75,9 @@ class ScoredSentence:
     terms: tuple[str, ...]
     fits: bool
 
-    @property
-    def worth(self) -> float:
-        """Return what it adds to the score of its passage."""
-        return self.relevance - self.penalty
+    def scored(self, score: float) -> ScoredSentence:
+        """Return the sentence with a score."""
+        return replace(self, evidence=replace(self.evidence, score=score))
 
 
 class SentenceReader:
@@ -110,21 +108,24 @@ class SentenceReader:
     def _cheaply(self, query: Query, near: Sequence[Candidate]) -> list[ScoredSentence]:
         if not near:
             return []
-        spans = [(c, place) for c in near for place in c.entry.sentences]
-        texts = [text for c in near for text in texts_of(c.entry)]
+        found = [(c, sentence) for c in near for sentence in _unread(query, c)]
         # Of so few all are read, and nothing need be embedded to choose among them.
-        chooses = len(texts) > READ
-        cosines = self._cosines(query, near) if chooses else np.zeros(len(texts), np.float32)
-        found = [tuple(terms(text)) for text in texts]
-        mean_length = sum(map(len, found)) / len(found)
-        lexical = [bm25(query.weights, t, mean_length) for t in found]
+        chooses = len(found) > READ
+        cosines = self._cosines(query, near) if chooses else np.zeros(len(found), np.float32)
+        mean_length = sum(len(sentence.terms) for _, sentence in found) / len(found)
+        lexical = [bm25(query.weights, sentence.terms, mean_length) for _, sentence in found]
         dense_scale, lexical_scale = _pool(cosines.tolist()), _pool(lexical)
-        scored = []
-        for (candidate, place), text, cosine, matched in zip(
-            spans, texts, cosines.tolist(), lexical, strict=True
-        ):
-            score = candidate.fused + dense_scale.z(cosine) + lexical_scale.z(matched)
-            scored.append(_unread(query, candidate, place, text, score))
+        scored = [
+            sentence.scored(
+                candidate.fused
+                + dense_scale.z(cosine)
+                + lexical_scale.z(matched)
+                - sentence.penalty
+            )
+            for (candidate, sentence), cosine, matched in zip(
+                found, cosines.tolist(), lexical, strict=True
+            )
+        ]
         return sorted(scored, key=lambda s: -s.evidence.score)
 
     def _cosines(self, query: Query, near: Sequence[Candidate]) -> NDArray[np.float32]:
@@ -157,19 +158,13 @@ def evidence_among(
     query: Query, best: Sequence[Candidate], read: Sequence[ScoredSentence]
 ) -> list[ScoredSentence]:
     """Return all sentences of the best candidates with their final scores, best first."""
-    known = {(s.evidence.passage.id, s.evidence.start) for s in read}
+    known = {sentence.evidence.passage.id for sentence in read}
     scores = {candidate.entry.passage.id: candidate.score for candidate in best}
-    rest = [
-        _unread(query, candidate, place, text)
-        for candidate in best
-        for place, text in zip(candidate.entry.sentences, texts_of(candidate.entry), strict=True)
-        if (candidate.entry.passage.id, place[0]) not in known
-    ]
-    found = [s for s in (*read, *rest) if s.evidence.passage.id in scores]
-    final = [
-        replace(s, evidence=replace(s.evidence, score=scores[s.evidence.passage.id] + s.worth))
-        for s in found
-    ]
+    found = [s for s in read if s.evidence.passage.id in scores]
+    for candidate in best:
+        if candidate.entry.passage.id not in known:
+            found += _unread(query, candidate)
+    final = [s.scored(scores[s.evidence.passage.id] + s.relevance - s.penalty) for s in found]
     # The cheap order, in which they come, settles what the reading leaves open.
     return sorted(final, key=lambda s: -s.evidence.score)
 
@@ -180,19 +175,16 @@ def texts_of(entry: Entry) -> list[str]:
     return [passage.text[s - passage.start : e - passage.start] for s, e in entry.sentences]
 
 
-def _unread(
-    query: Query,
-    candidate: Candidate,
-    place: Span,
-    text: str,
-    score: float = 0.0,
-) -> ScoredSentence:
-    """Return a sentence with its penalty taken from a score, as it is before it is read."""
-    fits = query.kind is None or has_kind(text, query.kind, question=query.question)
-    is_topic = text.endswith("?") or (len(text) < _HEADING_LENGTH and text[-1].isalnum())
-    penalty = (0.0 if fits else KIND_PENALTY) + (TOPIC_PENALTY if is_topic else 0.0)
-    evidence = Evidence(candidate.entry.passage, *place, text, score - penalty)
-    return ScoredSentence(evidence, UNREAD, penalty, tuple(terms(text)), fits)
+def _unread(query: Query, candidate: Candidate) -> list[ScoredSentence]:
+    """Return the sentences of a candidate as they are before they are read, without a score."""
+    entry, found = candidate.entry, []
+    for (start, end), text in zip(entry.sentences, texts_of(entry), strict=True):
+        fits = query.kind is None or has_kind(text, query.kind, question=query.question)
+        is_topic = text.endswith("?") or (len(text) < _HEADING_LENGTH and text[-1].isalnum())
+        penalty = (0.0 if fits else KIND_PENALTY) + (TOPIC_PENALTY if is_topic else 0.0)
+        evidence = Evidence(entry.passage, start, end, text, 0.0)
+        found.append(ScoredSentence(evidence, UNREAD, penalty, tuple(terms(text)), fits))
+    return found
 
 
 def _pool(scores: Sequence[float]) -> Scale:
