@@ -16,10 +16,10 @@ COMPILE := build/lock/bin/uv pip compile pyproject.toml --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup chat test check eval gate lock clean chromium
+.PHONY: help setup chat test check eval eval-full gate lock clean chromium
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## Install Footnote and its models into .venv (2 GB, once)
 
@@ -36,6 +36,9 @@ check: .venv/.installed-dev ## Check style, layout and types
 
 eval: setup ## Measure answers on the seeds' development questions (10 minutes)
 	$(BIN)/footnote eval --split dev $(EVAL)
+
+eval-full: setup ## Measure everything, beside other systems (90 minutes); EVAL=FOLDER adds XQuAD
+	$(BIN)/footnote eval --full $(EVAL)
 
 gate: setup ## Fail if search or answers got worse than the figures in eval/data
 	$(BIN)/footnote eval --retrieval-only --fail-below eval/data/baseline-retrieval.json

@@ -26,6 +26,7 @@ Measure how well documents are searched, cited and answered from.
   footnote eval compare A B          what changed between two runs
   footnote eval report A             an earlier run, scored again
   footnote eval calibrate A ...      fit the confidence to runs on your own questions
+  footnote eval --full [DATA]        the tables of docs/quality.md: an hour and a half
   footnote eval --speed              how fast everything is on this machine
 """
 
@@ -50,6 +51,12 @@ class Evaluate:
             action="store_true",
             help="measure rows of the chunking report anew on its data: a check of the metrics",
         )
+        parser.add_argument(
+            "--full",
+            action="store_true",
+            help="measure everything, beside quoting alone and LlamaIndex's CitationQueryEngine; "
+            "CASES is a folder with xquad-en-dev.json and chunking/, as far as you have them",
+        )
         speed = parser.add_argument_group("speed")
         speed.add_argument("--speed", action="store_true", help="print the table of speeds")
         speed.add_argument(
@@ -60,12 +67,11 @@ class Evaluate:
         """Measure and print; return 0, or 1 if cases failed or a baseline was missed."""
         if arguments.speed:
             return _speed(arguments, settings)
-        if arguments.what[:1] == ["compare"]:
-            return _compare(arguments)
-        if arguments.what[:1] == ["report"]:
-            return _report(arguments)
-        if arguments.what[:1] == ["calibrate"]:
-            return _calibrate(arguments, settings)
+        if arguments.full:
+            return _full(arguments, settings)
+        about_runs = _ABOUT_RUNS.get(next(iter(arguments.what), ""))
+        if about_runs:
+            return about_runs(arguments, settings)
         if len(arguments.what) > 1:
             raise UsageError("Name one file or folder of cases, or: footnote eval compare A B.")
         if arguments.published:
@@ -154,7 +160,7 @@ def _evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
     return evaluate(request, settings)
 
 
-def _compare(arguments: argparse.Namespace) -> int:
+def _compare(arguments: argparse.Namespace, _: Settings) -> int:
     if len(arguments.what) != 3:
         raise UsageError("Name two runs: footnote eval compare BEFORE AFTER.")
     # Heavy, as above.
@@ -163,7 +169,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     return show_comparison(Path(arguments.what[1]), Path(arguments.what[2]))
 
 
-def _report(arguments: argparse.Namespace) -> int:
+def _report(arguments: argparse.Namespace, _: Settings) -> int:
     if len(arguments.what) != 2:
         raise UsageError("Name one run: footnote eval report RUN.")
     # Heavy, as above.
@@ -181,6 +187,9 @@ def _calibrate(arguments: argparse.Namespace, settings: Settings) -> int:
     return calibrate_from([Path(run) for run in arguments.what[1:]], settings, arguments.out)
 
 
+_ABOUT_RUNS = {"compare": _compare, "report": _report, "calibrate": _calibrate}
+
+
 def _published(arguments: argparse.Namespace, settings: Settings) -> int:
     if not arguments.what:
         raise UsageError("Name the folder with questions_df.csv and the corpora of the report.")
@@ -191,6 +200,17 @@ def _published(arguments: argparse.Namespace, settings: Settings) -> int:
     with Bars() as bars:
         rows = reproduce(Path(arguments.what[0]), settings, bars)
     print(reproduction_table(rows))
+    return 0
+
+
+def _full(arguments: argparse.Namespace, settings: Settings) -> int:
+    # Heavy, as above.
+    from eval.commands import RESULTS
+    from eval.quality import measure_all, tasks
+
+    data = Path(arguments.what[0]) if arguments.what else None
+    documents = arguments.documents[0] if arguments.documents else _seeds()
+    print(measure_all(tasks(data, documents, SEEDS), settings, arguments.out or RESULTS / "full"))
     return 0
 
 

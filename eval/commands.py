@@ -27,9 +27,10 @@ from eval.cases import BadCases, Dataset
 from eval.compare import GATE_LEVEL, compare, comparison_table
 from eval.outcomes import Outcome, RunFolder
 from eval.report import HTML, JSON, Report, read_report, table, write_report
-from eval.runner import IDENTITY, Options, Run, ask_all, prepared
+from eval.runner import IDENTITY, Open, Options, Run, ask_all, prepared
 from eval.scoring import JUDGED, Scores, score
 from rag import (
+    Assistant,
     ConfigError,
     Observation,
     Progress,
@@ -70,8 +71,10 @@ class Request:
         return None if self.judge is None else self.judge + at
 
 
-def evaluate(request: Request, settings: Settings) -> int:
+def evaluate(request: Request, settings: Settings, *, open_assistant: Open = Assistant) -> int:
     """Run a data set and report; return 1 if cases failed or a baseline is missed, else 0.
+
+    `open_assistant` makes what is asked.
 
     Raises:
         BadCases: the data, the folder of results or the baseline cannot be used.
@@ -91,7 +94,14 @@ def evaluate(request: Request, settings: Settings) -> int:
             withhold=request.withhold,
             seed=request.options.seed,
         )
-        with prepared(dataset, request.options, settings, bars, source=request.path) as run:
+        with prepared(
+            dataset,
+            request.options,
+            settings,
+            bars,
+            open_assistant=open_assistant,
+            source=request.path,
+        ) as run:
             if run.assistant.model_host is not None:
                 print(f"Text is sent to {run.assistant.model_host}.", file=sys.stderr)
             folder = RunFolder(request.out or _new_folder(dataset.name))

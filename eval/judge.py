@@ -18,7 +18,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,22 +30,13 @@ from llama_index.core.evaluation import (
     FaithfulnessEvaluator,
     RelevancyEvaluator,
 )
-from llama_index.core.llms import (
-    ChatMessage,
-    CompletionResponse,
-    CompletionResponseGen,
-    CustomLLM,
-    LLMMetadata,
-)
-from pydantic import PrivateAttr
 
 from eval.cases import BadCases, Case, reason
+from eval.llm import CONTEXT_TOKENS, ChatModelLLM
 from eval.outcomes import Outcome
-from rag import ChatModel, Message, ModelError, ModelRejected
+from rag import ChatModel, ModelError, ModelRejected
 
 _REPLY_TOKENS = 300
-# Less than the embedded model reads at once: its tokens are not the ones LlamaIndex counts.
-_CONTEXT_TOKENS = 3900
 
 _MARKER = re.compile(r"\s*\[\d+\]")
 _YES_OR_NO = re.compile(r"\W*(?:answer\W+)?(yes|no)\b(?!\s*(?:/|or\b))", re.IGNORECASE)
@@ -81,7 +72,7 @@ class Judge:
     def __init__(self, model: ChatModel, name: str, cache: Path) -> None:
         self.name = name
         self._replies = _Replies(cache / _file_name(name))
-        llm = _JudgeLLM(model)
+        llm = ChatModelLLM(model, reply_tokens=_REPLY_TOKENS)
         self._evaluators: dict[str, BaseEvaluator] = {
             "faithfulness": FaithfulnessEvaluator(llm=llm),
             "relevancy": RelevancyEvaluator(llm=llm),
@@ -128,7 +119,7 @@ class Judge:
     def _reply(self, name: str, asked: Mapping[str, Any]) -> str:
         evaluator = self._evaluators[name]
         prompts = {part: p.get_template() for part, p in evaluator.get_prompts().items()}
-        limits = [_CONTEXT_TOKENS, _REPLY_TOKENS]
+        limits = [CONTEXT_TOKENS, _REPLY_TOKENS]
         # As JSON: joined otherwise, two lists of passages could read the same.
         identity = json.dumps([name, prompts, limits, self.name, asked], sort_keys=True)
         key = hashlib.sha256(identity.encode()).hexdigest()
@@ -168,44 +159,6 @@ _READERS: dict[str, Callable[[str], float | None]] = {
     "relevancy": read_yes_or_no,
     "correctness": read_score,
 }
-
-
-class _JudgeLLM(CustomLLM):
-    """A ChatModel as LlamaIndex sees it: each prompt is one message of the user."""
-
-    _chat: Any = PrivateAttr()
-
-    def __init__(self, chat: ChatModel) -> None:
-        super().__init__(messages_to_prompt=_as_one_text)
-        self._chat = chat
-
-    @property
-    def metadata(self) -> LLMMetadata:
-        """Return how much the model reads and writes.
-
-        The name is not the model's: for "llama3:8b" the faithfulness evaluator takes a prompt
-        that leaves out both answer and passages.
-        """
-        return LLMMetadata(
-            context_window=_CONTEXT_TOKENS, num_output=_REPLY_TOKENS, model_name="judge"
-        )
-
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """Return the whole reply; raises ModelError."""
-        del formatted, kwargs
-        message = Message("user", prompt)
-        with closing(self._chat.stream([message], max_tokens=_REPLY_TOKENS)) as pieces:
-            return CompletionResponse(text="".join(p for p in pieces if isinstance(p, str)))
-
-    def stream_complete(
-        self, prompt: str, formatted: bool = False, **kwargs: Any
-    ) -> CompletionResponseGen:
-        """Yield the whole reply as the one piece; no evaluator streams."""
-        yield self.complete(prompt, formatted, **kwargs)
-
-
-def _as_one_text(messages: Sequence[ChatMessage]) -> str:
-    return "\n\n".join((message.content or "").strip() for message in messages)
 
 
 class _Replies:

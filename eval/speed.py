@@ -170,7 +170,7 @@ def _measure_answering(place: Place) -> Iterator[Row]:
     yield Row("loading the language model, prompt prefix included", f"{loaded:.1f} s", "12 s")
     yield Row("a question on the seeds, embedded model warm", _median_total(answers), "6 s")
     yield Row("... its cited passages shown after", f"{statistics.median(shown):.2f} s", "0.5 s")
-    stages = ("retrieval", "first_token", "model")
+    stages = ("retrieval", "evidence", "reading", "prompt", "generation", "verification")
     medians = (
         f"{stage} {statistics.median(a.timings.get(stage, 0.0) for a in answers):.2f} s"
         for stage in stages

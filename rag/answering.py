@@ -12,8 +12,19 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
+from rag.antecedents import with_antecedent
 from rag.calibration import Calibration, named
-from rag.citing import Support, drop_markers, verify, with_markers, without_markers
+from rag.citing import (
+    Support,
+    drop_markers,
+    echoes,
+    is_short,
+    joined_initials,
+    verify,
+    weighed,
+    with_markers,
+    without_markers,
+)
 from rag.errors import ModelError
 from rag.prompts import NONE, REFUSAL, answer_messages, reading_messages, refuses
 from rag.retrieval import Found
@@ -48,6 +59,8 @@ class Task:
     context: tuple[Evidence, ...]
     """Every sentence of the hits: what an answer's sentences are verified against."""
     page_of: Callable[[str, int], int | None]
+    alike: Callable[[str, str], float]
+    """The log-odds that a sentence and a text are about the same."""
     timings: dict[str, float]
 
     @property
@@ -68,10 +81,17 @@ class _Draft:
     usage: Usage = field(default_factory=Usage)
     notice: str | None = None
     said: str = ""
-    model_refused: bool = False
+    said_nothing: bool = False
+    """Whether the model found no answer, or wrote nothing that the evidence supports."""
     signals: dict[str, float] = field(default_factory=dict)
     is_written: bool = False
     """Whether the model wrote any of it."""
+
+    def nearest(self, distance: float, most: int) -> list[Evidence]:
+        """Return the best sentences, as far as they are to be understood by themselves."""
+        near = [e for e in self.evidence if e.score >= self.evidence[0].score - distance]
+        whole = [with_antecedent(e, self.task.context) for e in near[:most]]
+        return [e for e in whole if not any(_is_within(e, other) for other in whole)]
 
     def accept(self, text: str, support: Support) -> str:
         """Add a verified sentence; return the text to show for it."""
@@ -125,9 +145,9 @@ def answer(
     if not refused and model is not None:
         yield from _written(draft, model, max_tokens)
         # A small model refuses far too often to be believed against strong evidence.
-        refused = draft.model_refused and not draft.sentences and sure < _BELIEVED
+        refused = draft.said_nothing and sure < _BELIEVED
     if not refused and not draft.sentences:
-        for evidence in _near(draft.evidence, _NEARLY)[:_MOST_QUOTES]:
+        for evidence in draft.nearest(_NEARLY, _MOST_QUOTES):
             text = " ".join(evidence.text.split())
             yield Event("writing", text=draft.accept(text, Support("supported", (evidence,), 1.0)))
     if refused:
@@ -145,7 +165,8 @@ def _read(draft: _Draft, model: ChatModel) -> float | None:
     found: list[float] = []
     try:
         for evidence in draft.evidence[:_READ]:
-            prompt = reading_messages(evidence.text, draft.task.searched_for)
+            text = with_antecedent(evidence, draft.task.context).text
+            prompt = reading_messages(text, draft.task.searched_for)
             none = model.odds(prompt, word=NONE)
             if none is None:
                 return None
@@ -155,7 +176,7 @@ def _read(draft: _Draft, model: ChatModel) -> float | None:
     except ModelError:
         # It will say so again when it is asked to write.
         return None
-    draft.task.timings["judging"] = time.monotonic() - started
+    draft.task.timings["reading"] = time.monotonic() - started
     read = [
         replace(evidence, score=evidence.score + _READING_WEIGHT * odds)
         for evidence, odds in zip(draft.evidence, found, strict=False)
@@ -171,7 +192,7 @@ def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event
         yield Event("loading")
     # Best first: a small model leans on what it reads first. Little: it takes its time to
     # read, and is led astray by what is merely related.
-    facts = [e.text for e in _near(draft.evidence, _RELATED)[:_MOST_FACTS]]
+    facts = [e.text for e in draft.nearest(_RELATED, _MOST_FACTS)]
     prompt = answer_messages(facts, task.question, subject=task.subject)
     reply, done = "", 0
     started = time.monotonic()
@@ -181,7 +202,7 @@ def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event
                 if isinstance(piece, Usage):
                     draft.usage += piece
                     continue
-                task.timings.setdefault("first_token", time.monotonic() - started)
+                task.timings.setdefault("prompt", time.monotonic() - started)
                 reply += piece
                 spans = split_sentences(reply)
                 whole = _whole(reply, spans)
@@ -199,8 +220,9 @@ def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event
         is_cut = draft.usage.completion_tokens >= max_tokens and (draft.sentences or rest[1:])
         for start, end in rest[:-1] if is_cut else rest:
             yield from _checked(draft, reply[start:end])
-        draft.model_refused = refuses(reply)
-    task.timings["model"] = time.monotonic() - started
+        draft.said_nothing = not draft.sentences
+    spent = task.timings.get("prompt", 0.0) + task.timings.get("verification", 0.0)
+    task.timings["generation"] = time.monotonic() - started - spent
 
 
 def _whole(reply: str, spans: Sequence[Span]) -> int:
@@ -220,15 +242,35 @@ def _checked(draft: _Draft, text: str) -> Iterator[Event]:
     sentence = " ".join(drop_markers(text).split())
     if refuses(sentence):
         return
-    support = verify(sentence, draft.task.context, question=draft.task.searched_for)
+    started = time.monotonic()
+    sentence = joined_initials(sentence, (e.text for e in draft.task.context))
+    support = _supported(draft, sentence)
+    timings = draft.task.timings
+    timings["verification"] = timings.get("verification", 0.0) + time.monotonic() - started
     already = {s.text for s in draft.sentences}
     if support.verdict != "unsupported" and without_markers(sentence) not in already:
         draft.is_written = True
         yield Event("writing", text=draft.accept(sentence, support))
 
 
-def _near(evidence: Sequence[Evidence], distance: float) -> list[Evidence]:
-    return [e for e in evidence if e.score >= evidence[0].score - distance]
+def _supported(draft: _Draft, sentence: str) -> Support:
+    """Judge a sentence by its words, and by a reading of it with its quotes."""
+    task = draft.task
+    # A quote of two sentences only where one of them is not enough.
+    sources = [*task.context, *draft.nearest(_RELATED, _MOST_FACTS)]
+    support = verify(sentence, sources, question=task.searched_for)
+    if support.verdict == "unsupported" or is_short(sentence):
+        return support
+    if echoes(sentence, task.question):
+        return Support("unsupported", (), support.coverage)
+    return weighed(support, task.alike(sentence, " ".join(e.text for e in support.evidence)))
+
+
+def _is_within(inner: Evidence, outer: Evidence) -> bool:
+    """Tell whether a stretch is a part of another one."""
+    same = inner.passage.id == outer.passage.id
+    shorter = inner.end - inner.start < outer.end - outer.start
+    return same and shorter and outer.start <= inner.start and inner.end <= outer.end
 
 
 def _finished(draft: _Draft, sure: float, model: ChatModel | None) -> Answer:

@@ -313,9 +313,10 @@ class Assistant:
             sentences=self.settings.evidence,
             documents=documents,
         )
-        timings = {"retrieval": time.monotonic() - started}
+        timings = dict(found.seconds)
         context = self._library.sentences_of(hit.passage.id for hit in found.hits)
-        task = Task(asked, searched_for, found, context, self._library.page_of, timings)
+        page_of, alike = self._library.page_of, self._parts.alike
+        task = Task(asked, searched_for, found, context, page_of, alike, timings)
         for event in answer(
             task,
             self._parts.chat_model,

@@ -132,7 +132,3 @@ def _logistic(model: Mapping[str, object]) -> Logistic:
         raise ValueError("it has no weights")
     numbers = {str(name): float(weight) for name, weight in weights.items()}
     return Logistic(float(str(model["intercept"])), numbers, str(model["fitted_on"]))
-
-
-def _bounded(reading: float) -> float:
-    return min(max(reading, -_SUREST), _SUREST)

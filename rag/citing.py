@@ -7,8 +7,9 @@ wrong number or a name from nowhere can never pass as supported.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rag.schema import Evidence, Verdict
@@ -18,6 +19,11 @@ from rag.words import fold, names, negations, numbers, stem, terms, words
 # embedded model; the words of the question are free, for an answer may repeat them.
 _SUPPORTED, _PARTIAL = 0.7, 0.4
 _MARKER = re.compile(r"\[(\d+)\]")
+_INITIALS_APART = re.compile(r"\b(?:[A-Z]\. )+[A-Z]\.")
+# A sentence and its quotes, read together by the reranker, that have less than these log-odds of
+# being about the same are not supported, or not at all. What joins words of the question to
+# words of a quote on something else lies below both; a true rewording seldom below the first.
+_ALIKE, _FOREIGN = 4.0, 1.5
 # Each of two quotes must bring at least this share of the terms by itself: a sentence that
 # joins two facts. A second quote that brings a name or a number alone is how a swapped one
 # would be "found".
@@ -61,6 +67,43 @@ def verify(sentence: str, evidence: Sequence[Evidence], *, question: str) -> Sup
         if _is_near(best, other) and _share_work(claim, best, other)
     ]
     return max([single, *worthwhile], key=lambda s: (_RANK[s.verdict], s.coverage))
+
+
+def echoes(sentence: str, question: str) -> bool:
+    """Tell whether a sentence only repeats a question that asks for something.
+
+    One without "what", "who" or the like can be answered so: by its own words, affirmed.
+    """
+    asks = any(fold(word) in _ASKING for word in words(question))
+    return asks and set(terms(sentence)) <= set(terms(question)) and not numbers(sentence)
+
+
+def is_short(sentence: str) -> bool:
+    """Tell whether a sentence has so few terms that without its question it says nothing."""
+    return len(set(terms(sentence))) <= _SHORT
+
+
+def joined_initials(sentence: str, texts: Iterable[str]) -> str:
+    """Return a sentence with its initials as the texts have them: models write "U. S."."""
+    whole = "\0".join(texts)
+
+    def joined(found: re.Match[str]) -> str:
+        together = found[0].replace(" ", "")
+        return together if together in whole else found[0]
+
+    return _INITIALS_APART.sub(joined, sentence)
+
+
+def weighed(support: Support, alike: float) -> Support:
+    """Return the support of a sentence after it was read with its quotes.
+
+    `alike` are the log-odds that they are about the same.
+    """
+    if alike < _FOREIGN:
+        return Support("unsupported", (), support.coverage)
+    if alike < _ALIKE and support.verdict == "supported":
+        return replace(support, verdict="partial")
+    return support
 
 
 def without_markers(text: str) -> str:
@@ -108,6 +151,11 @@ def _opposites() -> Mapping[str, frozenset[str]]:
     return found
 
 
+_ASKING = frozenset("what which who whom whose when where why how".split())
+# Words by which a quote may mean somebody whom the text around it names.
+_POINTING = frozenset(
+    """he him his she her hers it its they them their theirs this these""".split()
+)
 _RANK: dict[Verdict, int] = {"unsupported": 0, "partial": 1, "supported": 2}
 
 
@@ -194,22 +242,30 @@ def _numbers(texts: Sequence[str]) -> set[str]:
 
 
 def _names_hold(claim: _Claim, evidence: Sequence[Evidence]) -> bool:
-    """A name must stand in the quotes, or in the question and around the quotes."""
-    quoted = {part for e in evidence for part in _folded_words(e.text)}
+    """A name must stand in the quotes, or in the question and around the quotes.
+
+    One from around must not take the place of another: "Moscow regrets" is not what "London
+    regrets" says. Nor may a name do for two: "Ann thanked Ann" is not "she thanked Ann".
+    """
+    quoted = Counter(part for e in evidence for part in _folded_words(e.text))
+    said = Counter(part for word in claim.words for part in _folded_words(word))
+    if any(said[name] > max(1, quoted[name]) for name in claim.names):
+        return False
     around = {
         part
         for e in evidence
         for text in (e.passage.text, e.passage.heading or "", e.passage.document.title)
         for part in _folded_words(text)
     }
-    return all(
-        name in quoted or (name in around and set(terms(name)) <= claim.free)
-        for name in claim.names
-    )
+    foreign = [name for name in claim.names if name not in quoted]
+    if not all(name in around and set(terms(name)) <= claim.free for name in foreign):
+        return False
+    others = {name for e in evidence for name in names(e.text)} - claim.names
+    return not foreign or not others or bool(_POINTING & quoted.keys())
 
 
-def _folded_words(text: str) -> set[str]:
-    return set(re.findall(r"[^\W_]+", fold(text)))
+def _folded_words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", fold(text))
 
 
 def _denial_holds(claim: _Claim, texts: Sequence[str]) -> bool:

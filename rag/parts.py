@@ -42,6 +42,10 @@ class Parts:
                 self._reranker = build_reranker(self._settings)
             return self._reranker
 
+    def alike(self, sentence: str, text: str) -> float:
+        """Return the log-odds that a sentence and a text are about the same."""
+        return float(self.reranker.relevance(sentence, [text])[0])
+
     @property
     def chat_model(self) -> ChatModel | None:
         """Return the language model, None where the settings want none. Raises ConfigError."""

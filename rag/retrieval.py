@@ -9,8 +9,9 @@ together with the question, which decides the order.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,6 @@ from rag.ranking import Scale, bm25, inverse_frequencies, logistic, scale_of
 from rag.reranking import (
     Candidate,
     Query,
-    ScoredSentence,
     SentenceReader,
     evidence_among,
     reranked,
@@ -50,12 +50,14 @@ _MIDDLE, _STEEPNESS = 4.0, 0.35
 class Found:
     """The hits for a question, best first, their best sentences, and the signals.
 
-    `signals` is None when nothing was found.
+    `signals` is None when nothing was found. `seconds` went to finding candidates
+    ("retrieval") and to reading their sentences ("evidence").
     """
 
     hits: tuple[Hit, ...]
     evidence: tuple[Evidence, ...]
     signals: Signals | None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 class Retriever:
@@ -77,27 +79,28 @@ class Retriever:
     def search(self, question: str, *, k: int, documents: Sequence[str] | None = None) -> list[Hit]:
         """Return the best `k` passages for a question, best first."""
         query = self._query(question, documents)
-        return [_hit(candidate) for candidate in self._ranked(query)[0][:k]]
+        fused = self._fused(query)
+        ranked = reranked(fused, self._reader.read(query, fused))
+        return [_hit(candidate) for candidate in ranked[:k]]
 
     def find(
         self, question: str, *, k: int, sentences: int, documents: Sequence[str] | None = None
     ) -> Found:
         """Return the best `k` passages and the best sentences inside them."""
+        started = time.monotonic()
         query = self._query(question, documents)
-        ranked, read = self._ranked(query)
+        fused = self._fused(query)
+        fused_at = time.monotonic()
+        read = self._reader.read(query, fused)
+        ranked = reranked(fused, read)
         best = ranked[:k]
         if not best:
             return Found((), (), None)
         scored = evidence_among(query, best, read)
+        signals = signals_of(query, ranked, scored)
         evidence = tuple(item.evidence for item in scored[:sentences])
-        signals = signals_of(query, ranked, scored, evidence)
-        return Found(tuple(map(_hit, best)), evidence, signals)
-
-    def _ranked(self, query: Query) -> tuple[list[Candidate], list[ScoredSentence]]:
-        """Return all candidates in their final order, and the sentences that were looked at."""
-        fused = self._fused(query)
-        read = self._reader.read(query, fused)
-        return reranked(fused, read), read
+        seconds = {"retrieval": fused_at - started, "evidence": time.monotonic() - fused_at}
+        return Found(tuple(map(_hit, best)), evidence, signals, seconds)
 
     def _query(self, question: str, documents: Sequence[str] | None) -> Query:
         found = set(terms(question))

@@ -125,7 +125,9 @@ class Answer:
     `text` carries a marker `[n]` after each sentence for each of its citations. A refusal
     has no citations; its `hits` are the nearest passages. `notice` says in one sentence
     what was out of the ordinary (a model that failed, say), or is None.
-    `signals` are the numbers, by name, that the confidence was computed from.
+    `signals` are the numbers, by name, that the confidence was computed from. `timings` are
+    seconds: of `retrieval`, `evidence` (sentences ranked), `reading` (by the language model,
+    in doubt), `prompt` (until its first word), `generation`, `verification`, and the `total`.
     """
 
     question: str

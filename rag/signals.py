@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -14,8 +14,9 @@ from rag.words import content_words, names, terms, words
 
 # How like two spellings of a name must be, 0 to 1 (difflib's ratio): ARPNET is ARPANET.
 _LIKE = 0.8
-# Best sentences among which one must have the kind of thing that is asked for.
-_KIND_DEPTH = 2
+# Best sentences that are looked at, and among which one must have the kind of thing that is
+# asked for. How many are returned as evidence is another matter.
+_DEPTH, _KIND_DEPTH = 5, 2
 
 
 @dataclass(frozen=True)
@@ -37,20 +38,19 @@ class Signals:
 
 
 def signals_of(
-    query: Query,
-    ranked: Sequence[Candidate],
-    scored: Sequence[ScoredSentence],
-    evidence: Sequence[Evidence],
+    query: Query, ranked: Sequence[Candidate], scored: Sequence[ScoredSentence]
 ) -> Signals:
     """Return the signals of candidates and sentences, both best first and not empty."""
-    evidence_terms = [t for item in scored[: len(evidence)] for t in item.terms]
+    best = scored[:_DEPTH]
+    evidence_terms = [term for item in best for term in item.terms]
+    years_around = _years_around(item.evidence for item in best)
     relevance = max(item.relevance for item in scored)
     return Signals(
         relevance=relevance,
         unrelated=max(0.0, -relevance),
         evidence_coverage=coverage(query.weights, evidence_terms),
         kind_missing=float(not any(item.fits for item in scored[:_KIND_DEPTH])),
-        year_missing=float(not years(query.question) <= _years_around(evidence)),
+        year_missing=float(not years(query.question) <= years_around),
         name_missing=float(_has_unknown_name(query.question, ranked)),
     )
 
@@ -69,7 +69,7 @@ def _has_unknown_name(question: str, ranked: Sequence[Candidate]) -> bool:
     return any(not get_close_matches(term, known, n=1, cutoff=_LIKE) for term in unknown)
 
 
-def _years_around(evidence: Sequence[Evidence]) -> set[str]:
+def _years_around(evidence: Iterable[Evidence]) -> set[str]:
     passages = {e.passage.id: e.passage for e in evidence}.values()
     return {
         year

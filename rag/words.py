@@ -43,8 +43,8 @@ STOP_WORDS = frozenset(
 )
 NEGATIONS = frozenset(
     """no not never none nobody nothing neither nor nowhere without cannot unable hardly scarcely
-    barely rarely seldom fail fails failed failing refuse refuses refused refusing deny denies
-    denied denying lack lacks lacked lacking""".split()
+    barely rarely seldom unlikely impossible fail fails failed failing refuse refuses refused
+    refusing deny denies denied denying lack lacks lacked lacking""".split()
 )
 # What follows "not" or "no" when nothing is denied: "not only this but also that", "No. 5".
 _NO_DENIAL = frozenset("only just merely least doubt matter".split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,9 +29,19 @@ CALIBRATION = default_calibration()
 QUESTION = "Who built the Harwick Bridge?"
 
 
-def task_of(found: Found, question: str = QUESTION) -> Task:
+def task_of(
+    found: Found, question: str = QUESTION, *, searched_for: str = "", alike: float = 10.0
+) -> Task:
     """Return a question that is to be answered from what was found, and nothing else."""
-    return Task(question, question, found, found.evidence, lambda _document, _offset: 3, {})
+    return Task(
+        question=question,
+        searched_for=searched_for or question,
+        found=found,
+        context=found.evidence,
+        page_of=lambda _document, _offset: 3,
+        alike=lambda _sentence, _text: alike,
+        timings={},
+    )
 
 
 def events_of(
@@ -241,7 +252,7 @@ def test_usage_and_timings_are_filled():
     final = answer_of("Ada Morley designed it in Lancaster.")
     assert final.usage.completion_tokens == 6
     assert final.usage.prompt_tokens > 0
-    assert {"first_token", "model"} <= set(final.timings)
+    assert {"prompt", "generation", "verification"} <= set(final.timings)
     assert all(seconds >= 0 for seconds in final.timings.values())
 
 
@@ -258,12 +269,52 @@ def test_the_model_is_given_the_evidence_and_the_question():
     """The best of the facts, numbered, and what was searched for."""
     model = ScriptedModel("x")
     found = found_of(TEXT, OTHER)
-    task = Task("And who?", "And who? (the bridge)", found, found.evidence, lambda _d, _o: None, {})
+    task = task_of(found, "And who?", searched_for="And who? (the bridge)")
     list(answer(task, model, calibration=CALIBRATION, strictness=0.4, max_tokens=100))
     prompt = model.prompts[0][-1].content
-    numbered = [f"{n}. {e.text}\n" for n, e in enumerate(found.evidence[:3], 1)]
-    assert prompt.startswith("Facts:\n" + "".join(numbered))
+    assert prompt.startswith(f"Facts:\n1. {found.evidence[0].text}\n2. {found.evidence[1].text}")
     assert prompt.endswith("Speaking of: the bridge\nQuestion: And who?")
+
+
+def test_a_sentence_that_points_back_comes_with_the_one_before_it():
+    """Neither a model nor a reader knows what "it" replaced otherwise."""
+    model = ScriptedModel("x")
+    found = found_of("The Harwick Bridge is green. It replaced a ferry in 1932.")
+    found = replace(found, evidence=found.evidence[::-1])
+    list(answer(task_of(found), model, calibration=CALIBRATION, strictness=0.4, max_tokens=100))
+    assert "1. The Harwick Bridge is green. It replaced a ferry in 1932.\n\n" in (
+        model.prompts[0][-1].content
+    )
+    quoted = answer_of(found=found)
+    assert [c.quote for c in quoted.citations] == [found.hits[0].passage.text]
+
+
+def test_a_sentence_that_is_about_something_else_than_its_quote_is_not_shown():
+    """Though its words stand there: the reranker reads both."""
+    task = task_of(found_of(TEXT, OTHER), alike=-2.0)
+    model = ScriptedModel("Ada Morley designed the Harwick Bridge in Lancaster.")
+    *_, last = answer(task, model, calibration=CALIBRATION, strictness=0.4, max_tokens=100)
+    assert last.answer is not None
+    assert last.answer.model == QUOTING
+
+
+def test_a_repeated_question_is_no_answer():
+    """The evidence is quoted instead."""
+    said = answer_of(
+        "The Harwick Bridge was built in Lancaster.",
+        question="Who designed the Harwick Bridge that was built in Lancaster?",
+    )
+    assert said.model == QUOTING
+
+
+def test_a_model_that_wrote_nothing_supported_is_believed_in_doubt():
+    """As if it had found no answer: what it was given holds none."""
+    doubtful = replace(SURE, relevance=-1.0)
+    sure = CALIBRATION.confidence(named(doubtful))
+    assert 0.4 < sure < 0.7
+    found = found_of(TEXT, OTHER, signals=doubtful)
+    assert not answer_of("Elephants swim in the Nile.", found=found, strictness=0.4).answered
+    assert answer_of("Elephants swim in the Nile.").model == QUOTING
 
 
 class Watched(ScriptedModel):
@@ -327,8 +378,7 @@ def test_a_sentence_cut_at_the_limit_is_left_out():
     """What the token limit cut in the middle is not shown beside whole sentences."""
     model = ScriptedModel("The U.S. Army built the Harwick Bridge in 1932. Ada Morley designed")
     found = found_of(TEXT, OTHER)
-    question = "Who built the Harwick Bridge?"
-    task = Task(question, question, found, found.evidence, lambda _document, _offset: None, {})
+    task = task_of(found)
     *_, last = answer(task, model, calibration=CALIBRATION, strictness=0.0, max_tokens=5)
     assert last.answer is not None
     assert [s.text for s in last.answer.sentences] == [

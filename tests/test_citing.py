@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.citing import drop_markers, markers, verify, with_markers, without_markers
+from rag.citing import (
+    drop_markers,
+    echoes,
+    joined_initials,
+    markers,
+    verify,
+    weighed,
+    with_markers,
+    without_markers,
+)
 from rag.schema import Verdict
 
 from .found import evidence_of
@@ -88,6 +97,71 @@ def test_a_swapped_number_or_name_is_never_supported(sentence: str):
 def test_a_denial_added_or_removed_is_never_supported(sentence: str):
     """A sentence denies exactly when its quote does."""
     assert verdict_of(sentence) != "supported"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The mayor thanked the mayor of Lune for the bridge.",
+        "Ann Holt thanked Ann Holt for the bridge.",
+        "Bern regrets the delay of the bridge.",
+        "Full repair of the bridge is expected soon.",
+        "Bern raised the tolls of the bridge.",
+    ],
+)
+def test_a_name_in_the_place_of_another_is_never_supported(sentence: str):
+    """Nor one that does for two, nor what is unlikely taken for likely."""
+    told = (
+        "She thanked Ann Holt for the bridge. Oslo regrets the delay of the bridge, and so does "
+        "Ann Holt. Full repair of the bridge is unlikely soon. Oslo lowered the tolls of the "
+        "bridge. Bern is a city."
+    )
+    question = "What do Bern and the mayor of Lune and Ann Holt expect?"
+    assert verify(sentence, evidence_of(told), question=question).verdict != "supported"
+
+
+def test_a_pronoun_may_stand_for_a_name_around_it():
+    """As long as no name of the quote is put aside."""
+    told = "Ann Holt is the mayor of Lune. She thanked Bern for the bridge."
+    support = verify(
+        "Ann Holt thanked Bern for the bridge.",
+        evidence_of(told),
+        question="Whom did Ann Holt thank?",
+    )
+    assert support.verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question", "echo"),
+    [
+        ("Moscow cites the joint mission.", "Which joint mission does Moscow cite?", True),
+        ("Moscow cites the moon mission.", "Which joint mission does Moscow cite?", False),
+        ("The bridge was closed.", "Was the bridge closed?", False),
+        ("They met 5 times.", "How many times did they meet?", False),
+        ("The bridge.", "What is closed, the bridge or the road?", True),
+    ],
+)
+def test_what_repeats_a_question_that_asks_for_something_is_an_echo(
+    sentence: str, question: str, *, echo: bool
+):
+    """A question for yes or no may be answered by its own words."""
+    assert echoes(sentence, question) is echo
+
+
+def test_a_reading_with_the_quotes_lowers_a_verdict_and_never_raises_it():
+    """Log-odds: much alike, somewhat, not at all."""
+    supported = verify(EVIDENCE[0].text, EVIDENCE, question="What happened?")
+    assert weighed(supported, 9.0) == supported
+    assert weighed(supported, 3.0).verdict == "partial"
+    assert weighed(supported, 3.0).evidence == supported.evidence
+    assert weighed(supported, 0.0).verdict == "unsupported"
+    assert weighed(weighed(supported, 3.0), 9.0).verdict == "partial"
+
+
+def test_initials_are_joined_where_the_texts_have_them_so():
+    """A model writes "U. S.", its source "U.S."; those of persons are let be."""
+    said = "The U. S. Army met J. R. Smith."
+    assert joined_initials(said, ["the U.S. Army"]) == "The U.S. Army met J. R. Smith."
 
 
 def test_each_sentence_is_quoted_from_where_it_stands():

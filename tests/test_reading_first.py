@@ -56,7 +56,7 @@ def test_what_the_model_reads_decides_in_doubt():
     assert yes.answered
     assert not no.answered
     assert yes.confidence > 0.5 > no.confidence
-    assert "judging" in yes.timings
+    assert "reading" in yes.timings
 
 
 def test_reading_ends_with_a_sentence_that_states_the_answer():
