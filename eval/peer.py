@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 from llama_index.core import Document as LlamaDocument
@@ -26,6 +25,7 @@ from eval.llm import ChatModelLLM
 from rag import (
     Answer,
     Assistant,
+    ChatModel,
     Citation,
     ConfigError,
     Document,
@@ -54,29 +54,28 @@ _REFUSALS = re.compile(
 
 
 class CitationQueryEngineAssistant(Assistant):
-    """Answers with LlamaIndex's engine; adding, removing and reading stay Footnote's.
+    """Answers with LlamaIndex's engine, from the documents there are at the first question.
 
-    It states no confidence: 1 for an answer, 0 for a refusal, which its words have to tell.
-    Sentences and their verdicts are not told apart.
+    Adding and reading stay Footnote's. The engine states no confidence: it is 1 for an answer,
+    0 for a refusal, which its words have to tell. Sentences are not told apart.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self._closing = ExitStack()
-        model = build_chat_model(settings)
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        embedder: Embedder | None = None,
+        model: ChatModel | None = None,
+    ) -> None:
+        embedder = embedder or build_embedder(settings)
+        model = model or build_chat_model(settings)
         if model is None:
             raise ConfigError("LlamaIndex's engine needs a language model. Set FOOTNOTE_LLM.")
-        self._closing.callback(model.close)
+        # Footnote closes both.
+        super().__init__(settings, embedder=embedder, model=model)
         self._llm = ChatModelLLM(model, reply_tokens=settings.answer_tokens)
-        embedder = build_embedder(settings)
-        self._closing.callback(embedder.close)
         self._embedding = _Embedding(embedder)
         self._nodes: VectorStoreIndex | None = None
-
-    def close(self) -> None:
-        """Stop the models, then do as Footnote does."""
-        self._closing.close()
-        super().close()
 
     @property
     def model_name(self) -> str:

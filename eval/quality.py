@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from eval.cases import BadCases
 from eval.commands import Request, commit_of, evaluate
 from eval.metrics.intervals import Interval
 from eval.outcomes import RunFolder
@@ -68,29 +69,22 @@ class Task:
 
 
 def tasks(data: Path | None, seeds: Path, seeds_cases: Path) -> list[Task]:
-    """Return all that can be measured; of published data what the folder `data` holds."""
+    """Return all that can be measured; of published data what the folder `data` holds.
+
+    Raises:
+        BadCases: there is no such folder.
+    """
+    if data and not data.is_dir():
+        raise BadCases(f"There is no folder {data}. Name one that holds {XQUAD} or {CHUNKING}/.")
     found = []
     xquad, chunking = ((data / name if data else None) for name in (XQUAD, CHUNKING))
     if xquad and xquad.exists():
-        found.append(
-            Task(
-                "xquad-search",
-                "XQuAD, search",
-                _request(xquad, "squad", retrieval_only=True),
-                _RANKED,
-                SYSTEMS[:1],
-            )
-        )
+        searched = _request(xquad, "squad", retrieval_only=True)
+        found.append(Task("xquad-search", "XQuAD, search", searched, _RANKED, SYSTEMS[:1]))
     if chunking and chunking.exists():
-        found.append(
-            Task(
-                "chunking-search",
-                "The chunking report's data, search",
-                _request(chunking, "chunking", retrieval_only=True),
-                _CHUNKED,
-                SYSTEMS[:1],
-            )
-        )
+        searched = _request(chunking, "chunking", retrieval_only=True)
+        title = "The chunking report's data, search"
+        found.append(Task("chunking-search", title, searched, _CHUNKED, SYSTEMS[:1]))
     if xquad and xquad.exists():
         asked = _request(xquad, "squad", withhold=_WITHHELD, limit=_SAMPLE, seed=_DRAW)
         title = "XQuAD, answers, every third question without its paragraph"
@@ -141,16 +135,15 @@ def section(task: Task, reports: Mapping[System, Report]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _request(path: Path, form: str, **given: Any) -> Request:
-    names = ("documents", "withhold")
-    request = {name: given.pop(name) for name in names if name in given}
-    return Request(
-        path=path,
-        form=form,
-        documents=request.get("documents", ()),
-        withhold=request.get("withhold", 0.0),
-        options=Options(**given),
-    )
+def _request(
+    path: Path,
+    form: str,
+    *,
+    documents: tuple[Path, ...] = (),
+    withhold: float = 0.0,
+    **options: Any,
+) -> Request:
+    return Request(path, form, documents, withhold, Options(**options))
 
 
 def _needs_model(task: Task, system: System) -> bool:

@@ -29,8 +29,8 @@ from rag import Answer
 Better = Literal["higher", "lower"]
 Scores = dict[str, float | None]
 
-PASSAGES = 5
-"""Passages and sentences that the figures by character look at."""
+PASSAGES, SENTENCES = 5, 8
+"""Passages and sentences that the figures by character look at: what a search returns."""
 _KS = (1, 3, 5, 10)
 _MARKER = re.compile(r"\s*\[\d+\]")
 # Normalisation keeps it: no gold answer is put together from the ends of two texts.
@@ -303,7 +303,8 @@ def _by_character(outcome: Outcome) -> Scores:
         return {}
     scores: Scores = {}
     retrieved = [p.span for p in outcome.passages[:PASSAGES]]
-    for prefix, spans in (("", retrieved), ("sentence_", list(outcome.sentences[:PASSAGES]))):
+    sentences = list(outcome.sentences[:SENTENCES])
+    for prefix, spans in (("", retrieved), ("sentence_", sentences)):
         if prefix and outcome.answer is not None:
             continue
         # Of places that are alternatives, the one that was found best.

@@ -69,6 +69,16 @@ class Task:
         return self.searched_for.removeprefix(self.question.strip()).strip(" ()")
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How questions are answered: by which model, how strictly, at what length in tokens."""
+
+    model: ChatModel | None
+    calibration: Calibration
+    strictness: float
+    max_tokens: int
+
+
 @dataclass
 class _Draft:
     """The answer as far as it is written."""
@@ -76,6 +86,7 @@ class _Draft:
     task: Task
     evidence: list[Evidence]
     """The sentences found, best first."""
+    first_number: int = 1
     sentences: list[Sentence] = field(default_factory=list)
     citations: dict[tuple[str, int, int], Citation] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
@@ -108,7 +119,7 @@ class _Draft:
         key = (passage.document.id, evidence.start, evidence.end)
         if key not in self.citations:
             self.citations[key] = Citation(
-                number=len(self.citations) + 1,
+                number=self.first_number + len(self.citations),
                 document=passage.document,
                 passage_id=passage.id,
                 start=evidence.start,
@@ -120,30 +131,26 @@ class _Draft:
 
 
 def answer(
-    task: Task,
-    model: ChatModel | None,
-    *,
-    calibration: Calibration,
-    strictness: float,
-    max_tokens: int,
+    task: Task, how: Manner, *, first_number: int = 1, refusal: str = REFUSAL
 ) -> Generator[Event]:
     """Yield the steps of an answer; the last event carries it.
 
     Refuses when the documents seem not to hold the answer. Quotes the best sentences when
     there is no model, when it fails, or when it writes nothing that the evidence supports.
+    Citations are numbered from `first_number`.
     """
-    draft = _Draft(task, list(task.found.evidence))
+    draft, model = _Draft(task, list(task.found.evidence), first_number), how.model
     draft.signals = named(task.found.signals)
-    sure = calibration.confidence(draft.signals)
+    sure = how.calibration.confidence(draft.signals)
     yield Event("reading", hits=task.found.hits)
     if model is not None and draft.evidence and _HOPELESS < sure < _CERTAIN:
         if not model.ready:
             yield Event("loading")
         draft.signals = named(task.found.signals, _read(draft, model))
-        sure = calibration.confidence(draft.signals)
-    refused = sure < strictness or not draft.evidence
+        sure = how.calibration.confidence(draft.signals)
+    refused = sure < how.strictness or not draft.evidence
     if not refused and model is not None:
-        yield from _written(draft, model, max_tokens)
+        yield from _written(draft, model, how.max_tokens)
         # A small model refuses far too often to be believed against strong evidence.
         refused = draft.said_nothing and sure < _BELIEVED
     if not refused and not draft.sentences:
@@ -151,8 +158,8 @@ def answer(
             text = " ".join(evidence.text.split())
             yield Event("writing", text=draft.accept(text, Support("supported", (evidence,), 1.0)))
     if refused:
-        draft.said = REFUSAL
-        yield Event("writing", text=REFUSAL)
+        draft.said = refusal
+        yield Event("writing", text=refusal)
     yield Event("done", answer=_finished(draft, sure, model))
 
 

@@ -182,7 +182,7 @@ class Assistant:
             UsageError: `k` is less than 1, or `history` is no history.
             EmbeddingMismatch: the home was embedded with another model.
         """
-        searched_for = self._stand_alone(question, history)[1]
+        searched_for = self._understood(question, history)[1]
         limit = _at_least_one(self.settings.passages if k is None else k)
         return self._search().search(searched_for, k=limit, documents=self._known(documents))
 
@@ -198,7 +198,7 @@ class Assistant:
 
         They are what an answer is written from, best first. Raises the same as `search`.
         """
-        searched_for = self._stand_alone(question, history)[1]
+        searched_for = self._understood(question, history)[1]
         limit = _at_least_one(self.settings.evidence if k is None else k)
         known, passages = self._known(documents), self.settings.passages
         found = self._search().find(searched_for, k=passages, sentences=limit, documents=known)
@@ -234,8 +234,8 @@ class Assistant:
         Raises (on the call, before the first event):
             QuestionError, UnknownDocument, UsageError: as for search.
         """
-        asked, searched_for = self._stand_alone(question, history)
-        return self._stream(asked, searched_for, self._known(documents))
+        asked, searched_for, parts = self._understood(question, history)
+        return self._stream(asked, searched_for, parts, self._known(documents))
 
     def warm(self, progress: ProgressCallback | None = None) -> None:
         """Load the models and open the index, so that the first question need not wait.
@@ -299,42 +299,50 @@ class Assistant:
     # Parts ----------------------------------------------------------------------
 
     def _stream(
-        self, asked: str, searched_for: str, documents: Sequence[str] | None
+        self,
+        asked: str,
+        searched_for: str,
+        parts: Sequence[tuple[str, str]],
+        documents: Sequence[str] | None,
     ) -> Iterator[Event]:
         # Heavy: sentence splitting and verification, which a search has no use for.
-        from rag.answering import Task, answer
+        from rag.answering import Manner
         from rag.calibration import calibration_of
+        from rag.several import answer_parts, tasks_of
 
         yield Event("searching")
         started = time.monotonic()
-        found = self._search().find(
-            searched_for,
-            k=self.settings.passages,
-            sentences=self.settings.evidence,
-            documents=documents,
+        search, k, sentences = self._search(), self.settings.passages, self.settings.evidence
+        tasks = tasks_of(
+            parts,
+            lambda part: search.find(part, k=k, sentences=sentences, documents=documents),
+            library=self._library,
+            alike=self._parts.alike,
         )
-        timings = dict(found.seconds)
-        context = self._library.sentences_of(hit.passage.id for hit in found.hits)
-        page_of, alike = self._library.page_of, self._parts.alike
-        task = Task(asked, searched_for, found, context, page_of, alike, timings)
-        for event in answer(
-            task,
+        how = Manner(
             self._parts.chat_model,
-            calibration=calibration_of(self.settings.home),
-            strictness=self.settings.strictness,
-            max_tokens=self.settings.answer_tokens,
-        ):
-            timings["total"] = time.monotonic() - started
-            whole = event.answer and replace(event.answer, timings=dict(timings))
-            yield replace(event, answer=whole)
+            calibration_of(self.settings.home),
+            self.settings.strictness,
+            self.settings.answer_tokens,
+        )
+        for event in answer_parts(asked, searched_for, tasks, how):
+            if event.answer is not None:
+                timings = {**event.answer.timings, "total": time.monotonic() - started}
+                yield replace(event, answer=replace(event.answer, timings=timings))
+            else:
+                yield event
 
-    def _stand_alone(self, question: str, history: Iterable[Any]) -> tuple[str, str]:
-        """Return the question as asked, checked, and as it is searched for."""
+    def _understood(
+        self, question: str, history: Iterable[Any]
+    ) -> tuple[str, str, Sequence[tuple[str, str]]]:
+        """Return the question as asked, checked; as it is searched for; and its parts."""
         # Heavy with its words.
+        from rag.decomposing import parts_of
         from rag.followups import checked, stand_alone, turns_of
 
         asked = checked(question, longest=self.settings.question_characters)
-        return asked, stand_alone(asked, turns_of(history))
+        turns = turns_of(history)
+        return asked, stand_alone(asked, turns), parts_of(asked, turns)
 
     def _known(self, documents: Sequence[str] | None) -> list[str] | None:
         wanted = [documents] if isinstance(documents, str) else documents

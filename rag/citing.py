@@ -17,13 +17,13 @@ from rag.words import fold, names, negations, numbers, stem, terms, words
 
 # Shares of a sentence's terms that its quotes must hold, fitted by hand on answers of the
 # embedded model; the words of the question are free, for an answer may repeat them.
-_SUPPORTED, _PARTIAL = 0.7, 0.4
+_SUPPORTED, _PARTIAL = 0.8, 0.4
 _MARKER = re.compile(r"\[(\d+)\]")
 _INITIALS_APART = re.compile(r"\b(?:[A-Z]\. )+[A-Z]\.")
 # A sentence and its quotes, read together by the reranker, that have less than these log-odds of
 # being about the same are not supported, or not at all. What joins words of the question to
 # words of a quote on something else lies below both; a true rewording seldom below the first.
-_ALIKE, _FOREIGN = 4.0, 1.5
+_ALIKE, _FOREIGN = 5.5, 1.5
 # Each of two quotes must bring at least this share of the terms by itself: a sentence that
 # joins two facts. A second quote that brings a name or a number alone is how a swapped one
 # would be "found".
@@ -156,6 +156,11 @@ _ASKING = frozenset("what which who whom whose when where why how".split())
 _POINTING = frozenset(
     """he him his she her hers it its they them their theirs this these""".split()
 )
+# A sentence that gives a cause needs a quote that does.
+_CAUSAL = frozenset(
+    """because since due owing thanks therefore thus hence so cause causes caused causing reason
+    reasons lead leads led leading result results resulted resulting prompting prompted""".split()
+)
 _RANK: dict[Verdict, int] = {"unsupported": 0, "partial": 1, "supported": 2}
 
 
@@ -193,8 +198,10 @@ def _judge(claim: _Claim, evidence: Sequence[Evidence]) -> Support:
         or not _denial_holds(claim, texts)
         or any(_reverses(claim, text) for text in texts)
     )
-    grounded = _names_hold(claim, evidence) and (
-        len(claim.terms) > _SHORT or _is_on_question(claim, held)
+    grounded = (
+        _names_hold(claim, evidence)
+        and (not _gives_cause(claim.words) or any(_gives_cause(words(fold(t))) for t in texts))
+        and (len(claim.terms) > _SHORT or _is_on_question(claim, held))
     )
     verdict: Verdict = "unsupported"
     # What merely resembles its quotes but says another number, or the opposite, is no part
@@ -235,6 +242,10 @@ def _reverses(claim: _Claim, text: str) -> bool:
     places = [quoted.index(w) for w in order]
     passive = ("by" in said) != ("by" in held)
     return len(order) == 2 and places[0] > places[1] and not passive
+
+
+def _gives_cause(found: Iterable[str]) -> bool:
+    return not _CAUSAL.isdisjoint(found)
 
 
 def _numbers(texts: Sequence[str]) -> set[str]:

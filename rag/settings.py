@@ -72,7 +72,9 @@ class Settings(BaseSettings):
     passage_characters: int = Field(
         900, ge=100, le=4000, description="longest passage, in characters"
     )
-    evidence: int = Field(5, ge=1, le=20, description="sentences shown to the model")
+    evidence: int = Field(
+        8, ge=1, le=20, description="sentences an evidence search returns; a model sees the best"
+    )
     strictness: float = Field(
         0.35, ge=0.0, le=1.0, description="confidence below which an answer is refused"
     )

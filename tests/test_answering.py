@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answering import QUOTING, Task, answer
+from rag.answering import QUOTING, Manner, Task, answer
 from rag.calibration import default_calibration, named
 from rag.errors import ModelUnavailable
 from rag.prompts import NOT_FOUND, REFUSAL
@@ -50,7 +50,7 @@ def events_of(
     """Return the events of one answer by a model with this script; by none without."""
     model: ChatModel | None = ScriptedModel(*replies) if replies else None
     task = task_of(found_of(TEXT, OTHER) if found is None else found, question)
-    return list(answer(task, model, calibration=CALIBRATION, strictness=strictness, max_tokens=100))
+    return list(answer(task, Manner(model, CALIBRATION, strictness, 100)))
 
 
 def answer_of(*replies: Any, **options: Any) -> Answer:
@@ -156,7 +156,7 @@ def test_without_confidence_it_refuses():
     model = ScriptedModel("Ada Morley designed it in Lancaster.")
     found = found_of(TEXT, signals=UNSURE)
     task = task_of(found)
-    events = list(answer(task, model, calibration=CALIBRATION, strictness=0.4, max_tokens=100))
+    events = list(answer(task, Manner(model, CALIBRATION, 0.4, 100)))
     final = events[-1].answer
     assert final is not None
     assert model.prompts == []
@@ -232,7 +232,7 @@ def test_what_was_shown_before_a_failure_stays():
     """The verified sentences are the answer; the half of one is dropped."""
     model = Breaking("Ada Morley designed it in Lancaster. The U.S. Army built the")
     task = task_of(found_of(TEXT))
-    events = list(answer(task, model, calibration=CALIBRATION, strictness=0.4, max_tokens=100))
+    events = list(answer(task, Manner(model, CALIBRATION, 0.4, 100)))
     final = events[-1].answer
     assert final is not None
     assert final.text == "Ada Morley designed it in Lancaster. [1]"
@@ -270,7 +270,7 @@ def test_the_model_is_given_the_evidence_and_the_question():
     model = ScriptedModel("x")
     found = found_of(TEXT, OTHER)
     task = task_of(found, "And who?", searched_for="And who? (the bridge)")
-    list(answer(task, model, calibration=CALIBRATION, strictness=0.4, max_tokens=100))
+    list(answer(task, Manner(model, CALIBRATION, 0.4, 100)))
     prompt = model.prompts[0][-1].content
     assert prompt.startswith(f"Facts:\n1. {found.evidence[0].text}\n2. {found.evidence[1].text}")
     assert prompt.endswith("Speaking of: the bridge\nQuestion: And who?")
@@ -281,7 +281,7 @@ def test_a_sentence_that_points_back_comes_with_the_one_before_it():
     model = ScriptedModel("x")
     found = found_of("The Harwick Bridge is green. It replaced a ferry in 1932.")
     found = replace(found, evidence=found.evidence[::-1])
-    list(answer(task_of(found), model, calibration=CALIBRATION, strictness=0.4, max_tokens=100))
+    list(answer(task_of(found), Manner(model, CALIBRATION, 0.4, 100)))
     assert "1. The Harwick Bridge is green. It replaced a ferry in 1932.\n\n" in (
         model.prompts[0][-1].content
     )
@@ -293,7 +293,7 @@ def test_a_sentence_that_is_about_something_else_than_its_quote_is_not_shown():
     """Though its words stand there: the reranker reads both."""
     task = task_of(found_of(TEXT, OTHER), alike=-2.0)
     model = ScriptedModel("Ada Morley designed the Harwick Bridge in Lancaster.")
-    *_, last = answer(task, model, calibration=CALIBRATION, strictness=0.4, max_tokens=100)
+    *_, last = answer(task, Manner(model, CALIBRATION, 0.4, 100))
     assert last.answer is not None
     assert last.answer.model == QUOTING
 
@@ -336,7 +336,7 @@ def test_a_reader_who_leaves_stops_the_model():
     """Closing the events closes the model's stream at once."""
     model = Watched("Ada Morley designed it in Lancaster. " * 20)
     task = task_of(found_of(TEXT))
-    events = answer(task, model, calibration=CALIBRATION, strictness=0.4, max_tokens=100)
+    events = answer(task, Manner(model, CALIBRATION, 0.4, 100))
     next(event for event in events if event.draft)
     events.close()
     assert model.closed_early
@@ -379,7 +379,7 @@ def test_a_sentence_cut_at_the_limit_is_left_out():
     model = ScriptedModel("The U.S. Army built the Harwick Bridge in 1932. Ada Morley designed")
     found = found_of(TEXT, OTHER)
     task = task_of(found)
-    *_, last = answer(task, model, calibration=CALIBRATION, strictness=0.0, max_tokens=5)
+    *_, last = answer(task, Manner(model, CALIBRATION, 0.0, 5))
     assert last.answer is not None
     assert [s.text for s in last.answer.sentences] == [
         "The U.S. Army built the Harwick Bridge in 1932."

@@ -191,7 +191,7 @@ def test_model_cut_off_keeps_its_whole_sentences(shelf: Path) -> None:
         ModelUnavailable("It broke off."),
     )
     with open_home(shelf, model=model, read_only=True) as assistant:
-        answer = assistant.ask("Who designed the Anders Bridge and when did it open?")
+        answer = assistant.ask("Who designed the Anders Bridge?")
         promises_hold(assistant, answer)
         assert "Clara Holt designed it." in answer.text
         assert "Its longest" not in answer.text

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rag.answering import answer
+from rag.answering import Manner, answer
 from rag.calibration import default_calibration, named
 from rag.errors import ModelError, ModelUnavailable
 from rag.schema import Answer, Message
@@ -42,7 +42,7 @@ class Reader(ScriptedModel):
 def read_by(model: Reader, signals: Signals = DOUBTFUL, **options: Any) -> Answer:
     """Return the answer by a model that reads the sentences of TEXT and OTHER first."""
     task = task_of(found_of(TEXT, OTHER, signals=signals), **options)
-    done = answer(task, model, calibration=CALIBRATION, strictness=0.5, max_tokens=100)
+    done = answer(task, Manner(model, CALIBRATION, 0.5, 100))
     final = list(done)[-1].answer
     assert final is not None
     return final

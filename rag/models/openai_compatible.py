@@ -39,7 +39,7 @@ NOT_COMPATIBLE = (
     "Check that the address is that of an OpenAI-compatible server; it often ends in /v1."
 )
 _KEY = "Set the right one in FOOTNOTE_LLM_KEY, FOOTNOTE_EMBEDDING_KEY or OPENAI_API_KEY."
-_SHORTER = "Ask a shorter question, lower FOOTNOTE_EVIDENCE, or choose a model with more context."
+_SHORTER = "Ask a shorter question, or choose a model with more context."
 _MODEL = "Check the spelling of the model's name, and that the address is right."
 _CHOOSE = "Choose another model, or update Footnote."
 

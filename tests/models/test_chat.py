@@ -247,7 +247,7 @@ def test_the_real_server_asks_for_its_key_and_is_not_listening_elsewhere(
 @pytest.mark.model
 def test_the_real_model_refuses_a_prompt_that_is_too_long(model: LocalChat) -> None:
     """The message says how to make it shorter."""
-    with pytest.raises(ModelRejected, match="FOOTNOTE_EVIDENCE"):
+    with pytest.raises(ModelRejected, match="more context"):
         list(model.stream([Message("user", "word " * 6000)], max_tokens=4))
 
 
