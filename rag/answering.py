@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 
 from rag.antecedents import with_antecedent
 from rag.calibration import Calibration, named
@@ -26,6 +27,7 @@ from rag.citing import (
     without_markers,
 )
 from rag.errors import ModelError
+from rag.expecting import asks_for_views
 from rag.prompts import NONE, REFUSAL, answer_messages, reading_messages, refuses
 from rag.retrieval import Found
 from rag.schema import Answer, ChatModel, Citation, Event, Evidence, Sentence, Usage
@@ -34,6 +36,8 @@ from rag.sentences import Span, split_sentences
 QUOTING = "quotes only"
 # Quoted sentences, when no model answers: the best, and others nearly as good.
 _MOST_QUOTES, _NEARLY = 3, 2.0
+# Where documents may disagree, one more is quoted if its best sentence is about as good.
+_OTHER_SIDE = 3.0
 # The model is shown this many sentences at most, none further from the best than this: on
 # XQuAD 2.0 on average, the one with the answer among them for 0.95 of the questions (with a
 # distance of 5: 1.4 and 0.91; with all five: 4.0 and 0.98).
@@ -44,7 +48,7 @@ _READ, _HOLDS = 3, 1.0
 # How far a sentence moves by the log-odds that it holds the answer.
 _READING_WEIGHT = 2.0
 # Doubt: outside of these the confidence is so low or high that reading would change nothing.
-_HOPELESS, _CERTAIN = 0.05, 0.95
+_HOPELESS, _CERTAIN = 0.05, 0.975
 # Below this confidence a model that finds no answer in the evidence is believed.
 _BELIEVED = 0.7
 
@@ -104,13 +108,18 @@ class _Draft:
         whole = [with_antecedent(e, self.task.context) for e in near[:most]]
         return [e for e in whole if not any(_is_within(e, other) for other in whole)]
 
-    def accept(self, text: str, support: Support) -> str:
-        """Add a verified sentence; return the text to show for it."""
+    def quote(self, evidence: Evidence, *, lead: str = "") -> str:
+        """Add a sentence of the documents as it stands; return the text to show for it."""
+        text = " ".join(evidence.text.split())
+        return self.accept(text, Support("supported", (evidence,), 1.0), lead=lead)
+
+    def accept(self, text: str, support: Support, *, lead: str = "") -> str:
+        """Add a verified sentence, led by words of ours; return the text to show for it."""
         cited = tuple(self._cite(evidence) for evidence in support.evidence)
         sentence = Sentence(without_markers(text), cited, support.verdict)
         glue = " " if self.sentences else ""
         self.sentences.append(sentence)
-        shown = glue + with_markers(sentence.text, [c.number for c in cited])
+        shown = glue + lead + with_markers(sentence.text, [c.number for c in cited])
         self.said += shown
         return shown
 
@@ -155,12 +164,27 @@ def answer(
         refused = draft.said_nothing and sure < _BELIEVED
     if not refused and not draft.sentences:
         for evidence in draft.nearest(_NEARLY, _MOST_QUOTES):
-            text = " ".join(evidence.text.split())
-            yield Event("writing", text=draft.accept(text, Support("supported", (evidence,), 1.0)))
+            yield Event("writing", text=draft.quote(evidence))
+    if draft.sentences and asks_for_views(task.question):
+        for evidence in _elsewhere(draft):
+            document = evidence.passage.document
+            lead = f"Elsewhere (“{document.title or PurePath(document.uri).name}”): "
+            yield Event("writing", text=draft.quote(evidence, lead=lead))
     if refused:
         draft.said = refusal
         yield Event("writing", text=refusal)
     yield Event("done", answer=_finished(draft, sure, model))
+
+
+def _elsewhere(draft: _Draft) -> list[Evidence]:
+    """Return the best sentence of another document, if it is about as good as the best."""
+    found = draft.task.found.evidence
+    told = {key[0] for key in draft.citations}
+    return [
+        with_antecedent(e, draft.task.context)
+        for e in found
+        if e.passage.document.id not in told and e.score >= found[0].score - _OTHER_SIDE
+    ][:1]
 
 
 def _read(draft: _Draft, model: ChatModel) -> float | None:

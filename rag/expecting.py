@@ -49,6 +49,11 @@ _WORDINGS: tuple[tuple[Kind, str], ...] = (
         r"island|region|street|location)\b",
     ),
 )
+_VIEWS = re.compile(
+    r"\b(?:stances?|attitudes?|opinions?|positions? on|views? (?:of|on|about)|feels? about|"
+    r"thinks? (?:of|about)|should|ought|(?:dis)?agree|differ|dispute|controvers\w+|"
+    r"(?:for|in favou?r of) (?:\w+ )*or\b|\w+er (?:or|than) (?:\w+ )?\w+er)\b"
+)
 _PATTERNS = tuple((kind, re.compile(wording)) for kind, wording in _WORDINGS)
 _YEAR = re.compile(r"\b(?:1\d|20)\d\d(?=\b|s\b)")
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
@@ -82,6 +87,11 @@ def kind_expected(question: str) -> Kind | None:
     """Return the kind of thing a question asks for, None where its wording does not tell."""
     asked = fold(question).strip()
     return next((kind for kind, pattern in _PATTERNS if pattern.search(asked)), None)
+
+
+def asks_for_views(question: str) -> bool:
+    """Tell whether a question is one on which documents may disagree."""
+    return bool(_VIEWS.search(fold(question)))
 
 
 def years(text: str) -> set[str]:

@@ -317,6 +317,20 @@ def test_a_model_that_wrote_nothing_supported_is_believed_in_doubt():
     assert answer_of("Elephants swim in the Nile.").model == QUOTING
 
 
+def test_where_documents_may_disagree_another_one_is_quoted_by_name():
+    """Its sentence has to be about as good as the best."""
+    found = found_of("Holt is for lower tolls.", "Holt signed for higher tolls.")
+    question = "Is Holt for lower or for higher tolls?"
+    said = answer_of("Holt is for lower tolls.", found=found, question=question)
+    assert said.text == (
+        "Holt is for lower tolls. [1] Elsewhere (“d2.txt”): Holt signed for higher tolls. [2]"
+    )
+    assert [s.text for s in said.sentences] == [e.text for e in found.evidence]
+    far = replace(found.evidence[1], score=found.evidence[0].score - 5)
+    found = replace(found, evidence=(found.evidence[0], far))
+    assert len(answer_of("Holt is for lower tolls.", found=found, question=question).citations) == 1
+
+
 class Watched(ScriptedModel):
     """Tells whether its stream was closed before its end."""
 

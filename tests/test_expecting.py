@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.expecting import Kind, has_kind, kind_expected
+from rag.expecting import Kind, asks_for_views, has_kind, kind_expected
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,20 @@ def test_any_text_is_judged(question: str, text: str) -> None:
     kind = kind_expected(question)
     if kind is not None:
         assert has_kind(text, kind, question=question) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What is the mayor's stance on tolls?", True),
+        ("Should the bridge be closed?", True),
+        ("Is Holt for lower or for higher tolls?", True),
+        ("Is the toll higher or lower than before?", True),
+        ("How do people feel about the bridge?", True),
+        ("Who designed the bridge?", False),
+        ("Did Ann or Bob build it?", False),
+    ],
+)
+def test_questions_on_which_documents_may_disagree(question: str, *, expected: bool):
+    """By their wording."""
+    assert asks_for_views(question) is expected
