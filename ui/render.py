@@ -179,21 +179,30 @@ def _notice(answer: Answer) -> str:
 
 def _prose(number: int, answer: Answer) -> str:
     paragraphs: list[list[str]] = [[]]
-    for sentence, new_paragraph in _with_breaks(answer):
-        if new_paragraph:
+    for words, sentence in _told(answer):
+        if "\n" in words and paragraphs[-1]:
             paragraphs.append([])
-        paragraphs[-1].append(_sentence(number, sentence))
+        if words.strip():
+            paragraphs[-1].append(f'<span class="aside">{escape(words.strip())}</span>')
+        if sentence is not None:
+            paragraphs[-1].append(_sentence(number, sentence))
     return "".join(f'<p class="prose">{" ".join(p)}</p>' for p in paragraphs if p)
 
 
-def _with_breaks(answer: Answer) -> Iterator[tuple[Sentence, bool]]:
-    """Pair each sentence with whether a line break stands before it in the text."""
+def _told(answer: Answer) -> Iterator[tuple[str, Sentence | None]]:
+    """Yield what stands between the sentences, each before its sentence; at last, after all.
+
+    Such words say what was not found, or which document comes next.
+    """
     position = 0
     for sentence in answer.sentences:
         found = answer.text.find(sentence.text, position)
-        gap = answer.text[position:found] if found >= 0 else ""
-        yield sentence, "\n" in gap and position > 0
-        position = max(position, found + len(sentence.text)) if found >= 0 else position
+        if found < 0:
+            yield "", sentence
+            continue
+        yield _MARKER.sub("", answer.text[position:found]), sentence
+        position = found + len(sentence.text)
+    yield _MARKER.sub("", answer.text[position:]), None
 
 
 def _sentence(number: int, sentence: Sentence) -> str:

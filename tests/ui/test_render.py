@@ -231,6 +231,16 @@ def test_paragraphs_of_an_answer_stay_apart() -> None:
     assert render.exchange(replace(finished(), answer=broken)).count('class="prose"') == 2
 
 
+def test_words_between_the_sentences_are_shown() -> None:
+    """Which part was not found, and which document comes next."""
+    built = geneva("Where?")
+    text = built.text.replace(" Trade", "\n\nElsewhere (<b>): Trade") + "\n\nNot found: “Who?”"
+    html = render.exchange(replace(finished(), answer=replace(built, text=text)))
+    assert '<span class="aside">Elsewhere (&lt;b&gt;):</span> <span class="sentence' in html
+    assert html.count('class="prose"') == 3
+    assert '<p class="prose"><span class="aside">Not found: “Who?”</span></p>' in html
+
+
 @pytest.mark.parametrize(
     ("title", "shown", "file"),
     [
