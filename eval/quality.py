@@ -26,8 +26,8 @@ XQUAD, CHUNKING = "xquad-en-dev.json", "chunking"
 TABLE = "quality.md"
 # The share of XQuAD's questions whose paragraph is hidden, how many are asked, and which.
 _WITHHELD, _SAMPLE, _DRAW = 0.333, 180, 3
-# The peer takes ten to thirty seconds a question.
-_PEER_SAMPLE = 60
+# The peer takes ten to forty seconds a question.
+_PEER_SAMPLE = 40
 
 System = Literal["Footnote", "Footnote, quotes only", "CitationQueryEngine"]
 SYSTEMS: tuple[System, ...] = ("Footnote", "Footnote, quotes only", "CitationQueryEngine")

@@ -50,7 +50,7 @@ _READING_WEIGHT = 2.0
 # Doubt: outside of these the confidence is so low or high that reading would change nothing.
 _HOPELESS, _CERTAIN = 0.05, 0.975
 # Below this confidence a model that finds no answer in the evidence is believed.
-_BELIEVED = 0.7
+_BELIEVED = 0.8
 
 
 @dataclass(frozen=True)

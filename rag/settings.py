@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     )
     passages: int = Field(5, ge=1, le=50, description="passages a search returns (k)")
     passage_characters: int = Field(
-        900, ge=100, le=4000, description="longest passage, in characters"
+        1000, ge=100, le=4000, description="longest passage, in characters"
     )
     evidence: int = Field(
         8, ge=1, le=20, description="sentences an evidence search returns; a model sees the best"
