@@ -105,7 +105,12 @@ class _Draft:
     def nearest(self, distance: float, most: int) -> list[Evidence]:
         """Return the best sentences, as far as they are to be understood by themselves."""
         near = [e for e in self.evidence if e.score >= self.evidence[0].score - distance]
-        whole = [with_antecedent(e, self.task.context) for e in near[:most]]
+        # The same words in two places are told once.
+        unlike: dict[str, Evidence] = {}
+        for evidence in near:
+            unlike.setdefault(" ".join(evidence.text.split()), evidence)
+        best = list(unlike.values())[:most]
+        whole = [with_antecedent(e, self.task.context) for e in best]
         return [e for e in whole if not any(_is_within(e, other) for other in whole)]
 
     def quote(self, evidence: Evidence, *, lead: str = "") -> str:

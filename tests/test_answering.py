@@ -3,61 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answering import QUOTING, Manner, Task, answer
-from rag.calibration import default_calibration, named
+from rag.answering import QUOTING, Manner, answer
+from rag.calibration import named
 from rag.errors import ModelUnavailable
 from rag.prompts import NOT_FOUND, REFUSAL
 from rag.retrieval import Found
-from rag.schema import Answer, ChatModel, Event, Message, Usage
+from rag.schema import Event, Message, Usage
 
+from .asking import CALIBRATION, OTHER, TEXT, answer_of, events_of, task_of
 from .fakes import ScriptedModel
 from .found import SURE, UNSURE, found_of
-
-TEXT = (
-    "The U.S. Army built the Harwick Bridge in 1932. Ada Morley designed it in Lancaster. "
-    "It replaced a ferry that had carried cattle across the Lune since 1801."
-)
-OTHER = "The bridge was painted green in 1951 by volunteers from Kendal."
-CALIBRATION = default_calibration()
-QUESTION = "Who built the Harwick Bridge?"
-
-
-def task_of(
-    found: Found, question: str = QUESTION, *, searched_for: str = "", alike: float = 10.0
-) -> Task:
-    """Return a question that is to be answered from what was found, and nothing else."""
-    return Task(
-        question=question,
-        searched_for=searched_for or question,
-        found=found,
-        context=found.evidence,
-        page_of=lambda _document, _offset: 3,
-        alike=lambda _sentence, _text: alike,
-        timings={},
-    )
-
-
-def events_of(
-    *replies: Any, found: Found | None = None, strictness: float = 0.4, question: str = QUESTION
-) -> list[Event]:
-    """Return the events of one answer by a model with this script; by none without."""
-    model: ChatModel | None = ScriptedModel(*replies) if replies else None
-    task = task_of(found_of(TEXT, OTHER) if found is None else found, question)
-    return list(answer(task, Manner(model, CALIBRATION, strictness, 100)))
-
-
-def answer_of(*replies: Any, **options: Any) -> Answer:
-    """Return the answer alone."""
-    last = events_of(*replies, **options)[-1].answer
-    assert last is not None
-    return last
 
 
 def assert_consistent(events: Sequence[Event]) -> None:
@@ -274,61 +234,6 @@ def test_the_model_is_given_the_evidence_and_the_question():
     prompt = model.prompts[0][-1].content
     assert prompt.startswith(f"Facts:\n1. {found.evidence[0].text}\n2. {found.evidence[1].text}")
     assert prompt.endswith("Speaking of: the bridge\nQuestion: And who?")
-
-
-def test_a_sentence_that_points_back_comes_with_the_one_before_it():
-    """Neither a model nor a reader knows what "it" replaced otherwise."""
-    model = ScriptedModel("x")
-    found = found_of("The Harwick Bridge is green. It replaced a ferry in 1932.")
-    found = replace(found, evidence=found.evidence[::-1])
-    list(answer(task_of(found), Manner(model, CALIBRATION, 0.4, 100)))
-    assert "1. The Harwick Bridge is green. It replaced a ferry in 1932.\n\n" in (
-        model.prompts[0][-1].content
-    )
-    quoted = answer_of(found=found)
-    assert [c.quote for c in quoted.citations] == [found.hits[0].passage.text]
-
-
-def test_a_sentence_that_is_about_something_else_than_its_quote_is_not_shown():
-    """Though its words stand there: the reranker reads both."""
-    task = task_of(found_of(TEXT, OTHER), alike=-2.0)
-    model = ScriptedModel("Ada Morley designed the Harwick Bridge in Lancaster.")
-    *_, last = answer(task, Manner(model, CALIBRATION, 0.4, 100))
-    assert last.answer is not None
-    assert last.answer.model == QUOTING
-
-
-def test_a_repeated_question_is_no_answer():
-    """The evidence is quoted instead."""
-    said = answer_of(
-        "The Harwick Bridge was built in Lancaster.",
-        question="Who designed the Harwick Bridge that was built in Lancaster?",
-    )
-    assert said.model == QUOTING
-
-
-def test_a_model_that_wrote_nothing_supported_is_believed_in_doubt():
-    """As if it had found no answer: what it was given holds none."""
-    doubtful = replace(SURE, relevance=-1.0)
-    sure = CALIBRATION.confidence(named(doubtful))
-    assert 0.4 < sure < 0.7
-    found = found_of(TEXT, OTHER, signals=doubtful)
-    assert not answer_of("Elephants swim in the Nile.", found=found, strictness=0.4).answered
-    assert answer_of("Elephants swim in the Nile.").model == QUOTING
-
-
-def test_where_documents_may_disagree_another_one_is_quoted_by_name():
-    """Its sentence has to be about as good as the best."""
-    found = found_of("Holt is for lower tolls.", "Holt signed for higher tolls.")
-    question = "Is Holt for lower or for higher tolls?"
-    said = answer_of("Holt is for lower tolls.", found=found, question=question)
-    assert said.text == (
-        "Holt is for lower tolls. [1] Elsewhere (“d2.txt”): Holt signed for higher tolls. [2]"
-    )
-    assert [s.text for s in said.sentences] == [e.text for e in found.evidence]
-    far = replace(found.evidence[1], score=found.evidence[0].score - 5)
-    found = replace(found, evidence=(found.evidence[0], far))
-    assert len(answer_of("Holt is for lower tolls.", found=found, question=question).citations) == 1
 
 
 class Watched(ScriptedModel):

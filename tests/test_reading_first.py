@@ -14,9 +14,9 @@ from rag.errors import ModelError, ModelUnavailable
 from rag.schema import Answer, Message
 from rag.signals import Signals
 
+from .asking import OTHER, TEXT, task_of
 from .fakes import ScriptedModel
 from .found import SURE, UNSURE, found_of
-from .test_answering import OTHER, TEXT, task_of
 
 CALIBRATION = default_calibration()
 # Related, and no more: what search tells does not decide.

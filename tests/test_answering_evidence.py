@@ -1,0 +1,75 @@
+"""What an answer is written and quoted from, and which sentences of a model are let through."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rag.answering import QUOTING, Manner, answer
+from rag.calibration import named
+
+from .asking import CALIBRATION, OTHER, TEXT, answer_of, task_of
+from .fakes import ScriptedModel
+from .found import SURE, found_of
+
+
+def test_a_sentence_that_points_back_comes_with_the_one_before_it():
+    """Neither a model nor a reader knows what "it" replaced otherwise."""
+    model = ScriptedModel("x")
+    found = found_of("The Harwick Bridge is green. It replaced a ferry in 1932.")
+    found = replace(found, evidence=found.evidence[::-1])
+    list(answer(task_of(found), Manner(model, CALIBRATION, 0.4, 100)))
+    assert "1. The Harwick Bridge is green. It replaced a ferry in 1932.\n\n" in (
+        model.prompts[0][-1].content
+    )
+    quoted = answer_of(found=found)
+    assert [c.quote for c in quoted.citations] == [found.hits[0].passage.text]
+
+
+def test_a_sentence_that_is_about_something_else_than_its_quote_is_not_shown():
+    """Though its words stand there: the reranker reads both."""
+    task = task_of(found_of(TEXT, OTHER), alike=-2.0)
+    model = ScriptedModel("Ada Morley designed the Harwick Bridge in Lancaster.")
+    *_, last = answer(task, Manner(model, CALIBRATION, 0.4, 100))
+    assert last.answer is not None
+    assert last.answer.model == QUOTING
+
+
+def test_a_repeated_question_is_no_answer():
+    """The evidence is quoted instead."""
+    said = answer_of(
+        "The Harwick Bridge was built in Lancaster.",
+        question="Who designed the Harwick Bridge that was built in Lancaster?",
+    )
+    assert said.model == QUOTING
+
+
+def test_a_model_that_wrote_nothing_supported_is_believed_in_doubt():
+    """As if it had found no answer: what it was given holds none."""
+    doubtful = replace(SURE, relevance=-1.0)
+    sure = CALIBRATION.confidence(named(doubtful))
+    assert 0.4 < sure < 0.7
+    found = found_of(TEXT, OTHER, signals=doubtful)
+    assert not answer_of("Elephants swim in the Nile.", found=found, strictness=0.4).answered
+    assert answer_of("Elephants swim in the Nile.").model == QUOTING
+
+
+def test_the_same_words_in_two_documents_are_quoted_once():
+    """From where they rank best."""
+    (citation,) = answer_of(
+        found=found_of("It is a green bridge.", "It is a green bridge.")
+    ).citations
+    assert citation.document.id == "d1"
+
+
+def test_where_documents_may_disagree_another_one_is_quoted_by_name():
+    """Its sentence has to be about as good as the best."""
+    found = found_of("Holt is for lower tolls.", "Holt signed for higher tolls.")
+    question = "Is Holt for lower or for higher tolls?"
+    said = answer_of("Holt is for lower tolls.", found=found, question=question)
+    assert said.text == (
+        "Holt is for lower tolls. [1] Elsewhere (“d2.txt”): Holt signed for higher tolls. [2]"
+    )
+    assert [s.text for s in said.sentences] == [e.text for e in found.evidence]
+    far = replace(found.evidence[1], score=found.evidence[0].score - 5)
+    found = replace(found, evidence=(found.evidence[0], far))
+    assert len(answer_of("Holt is for lower tolls.", found=found, question=question).citations) == 1
