@@ -6,10 +6,12 @@ Knows nothing of how questions are answered (`ui.handlers`) or how records look 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 # Read by Gradio when it is imported: nothing is reported to anyone.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -17,11 +19,12 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from rag import Document
+from rag import Document, UnknownConversation
 from ui import render
-from ui.conversation import Exchange, ReadinessReader
+from ui.conversation import ReadinessReader, Talk
 from ui.handlers import Answerer, Handlers, View
 from ui.server import application
 
@@ -55,7 +58,7 @@ class PageAssistant(Answerer, Protocol):
 class _Parts:
     """The components that actions read and write."""
 
-    conversation: gr.State
+    talk: gr.State
     past: gr.HTML
     now: gr.HTML
     past_sources: gr.HTML
@@ -66,12 +69,14 @@ class _Parts:
     examples: gr.Column
     state: gr.HTML
     new: gr.Button
+    listed: gr.HTML
+    find: gr.Textbox
 
     @property
     def outputs(self) -> list[Any]:
         """Return the components of a view, in the order of `_updates`."""
         return [
-            self.conversation,
+            self.talk,
             self.past,
             self.now,
             self.past_sources,
@@ -80,6 +85,7 @@ class _Parts:
             self.send,
             self.stop,
             self.examples,
+            self.listed,
         ]
 
 
@@ -93,6 +99,7 @@ def build(
     handlers = Handlers(assistant, readiness)
     page = _page(assistant, handlers, readiness, documents)
     app = application()
+    app.get("/page/conversations/{name}")(partial(_download, handlers))
     app.mount("/page", StaticFiles(directory=ASSETS))
     gr.mount_gradio_app(
         app,
@@ -114,6 +121,15 @@ def build(
     return app, handlers
 
 
+def _download(handlers: Handlers, name: str) -> Response:
+    try:
+        file = handlers.keeper.download(name)
+    except UnknownConversation as error:
+        return PlainTextResponse(str(error), status_code=404)
+    kept = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}"}
+    return Response(file.text, media_type=file.mime, headers=kept)
+
+
 def _page(
     assistant: PageAssistant,
     handlers: Handlers,
@@ -128,6 +144,15 @@ def _page(
             _html(render.badge(assistant.model_name, assistant.model_host), "badge")
             new = gr.Button("New conversation", elem_id="new", size="sm")
         with gr.Row(elem_id="columns"):
+            with gr.Column(elem_id="conversations"):
+                find = gr.Textbox(
+                    label="Search conversations",
+                    show_label=False,
+                    placeholder="Search conversations…",
+                    elem_id="find",
+                    container=False,
+                )
+                listed = _panel(handlers.keeper.listed(), "talks")
             with gr.Column(elem_id="talk"):
                 past, now, buttons, box = _chat(documents)
                 question, send, stop = _composer()
@@ -135,7 +160,7 @@ def _page(
                 past_sources = _html("", "past-sources")
                 now_sources = _html(render.no_sources(), "now-sources")
         parts = _Parts(
-            conversation=gr.State(()),
+            talk=gr.State(Talk()),
             past=past,
             now=now,
             past_sources=past_sources,
@@ -146,6 +171,8 @@ def _page(
             examples=box,
             state=state,
             new=new,
+            listed=listed,
+            find=find,
         )
         _wire(page, parts, buttons, handlers)
     page.queue(api_open=False, max_size=20, default_concurrency_limit=_AT_ONCE)
@@ -161,6 +188,12 @@ def _html(value: str, elem_id: str) -> gr.HTML:
     return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=None)
 
 
+def _panel(value: str, elem_id: str) -> gr.HTML:
+    """Return a part whose own buttons set off the event "act"."""
+    script = (ASSETS / "panel.js").read_text(encoding="utf-8")
+    return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=script)
+
+
 def _chat(
     documents: Sequence[Document],
 ) -> tuple[gr.HTML, gr.HTML, list[gr.Button], gr.Column]:
@@ -169,8 +202,8 @@ def _chat(
         with gr.Column(elem_id="examples") as box:
             _html(render.invite(len(documents), with_examples=bool(examples)), "invite")
             buttons = [gr.Button(example, elem_classes="example") for example in examples]
-        past = _html("", "past")
-        now = _html("", "now")
+        past = _panel("", "past")
+        now = _panel("", "now")
     return past, now, buttons, box
 
 
@@ -193,12 +226,37 @@ def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button]:
 def _wire(
     page: gr.Blocks, parts: _Parts, examples: Sequence[gr.Button], handlers: Handlers
 ) -> None:
-    def ask(
-        question: str, conversation: tuple[Exchange, ...], request: gr.Request
-    ) -> Iterator[tuple[Any, ...]]:
-        for view in handlers.ask(question, conversation, session=_session(request)):
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    _wire_asking(parts, examples, handlers, quiet)
+    _wire_conversations(page, parts, handlers, quiet)
+    page.load(handlers.watch, None, parts.state, concurrency_limit=None, **quiet)
+
+
+def _wire_asking(
+    parts: _Parts, examples: Sequence[gr.Button], handlers: Handlers, quiet: dict[str, Any]
+) -> None:
+    def ask(question: str, talk: Talk, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        for view in handlers.ask(question, talk, session=_session(request)):
             yield _updates(view)
 
+    def on_exchange(
+        talk: Talk, event: gr.EventData, request: gr.Request
+    ) -> Iterator[tuple[Any, ...]]:
+        for view in handlers.on_exchange(talk, _data(event), session=_session(request)):
+            yield _updates(view)
+
+    queued: dict[str, Any] = {"concurrency_id": "ask", "concurrency_limit": _AT_ONCE, **quiet}
+    typed = [parts.question.submit, parts.send.click]
+    gr.on(typed, ask, [parts.question, parts.talk], parts.outputs, **queued)
+    for button in examples:
+        button.click(ask, [button, parts.talk], parts.outputs, **queued)
+    for panel in (parts.past, parts.now):
+        panel.act(on_exchange, parts.talk, parts.outputs, **queued)
+
+
+def _wire_conversations(
+    page: gr.Blocks, parts: _Parts, handlers: Handlers, quiet: dict[str, Any]
+) -> None:
     def stop(request: gr.Request) -> None:
         handlers.stop(session=_session(request))
 
@@ -206,42 +264,42 @@ def _wire(
         handlers.give_up(session=_session(request))
 
     def restart() -> tuple[Any, ...]:
-        return (*_updates(handlers.restart())[:-1], gr.update(visible=True))
+        return _updates(handlers.restart(), begins=True)
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    _on_ask([parts.question.submit, parts.send.click], ask, parts.question, parts, quiet)
-    for button in examples:
-        _on_ask([button.click], ask, button, parts, quiet)
+    def on_list(talk: Talk, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+        view = handlers.on_list(talk, _data(event), session=_session(request))
+        return _updates(view, begins=not view.talk.exchanges)
+
+    def find(words: str, talk: Talk) -> str:
+        return handlers.keeper.listed(words, current=talk.id)
+
     parts.stop.click(stop, None, None, queue=False, **quiet)
     # In two steps, so that the last words of an answer come before the page is emptied. Not
     # by cancelling: a cancelled event could not be set off again.
     ended = parts.new.click(give_up, None, None, queue=False, **quiet)
     ended.then(restart, None, parts.outputs, **quiet)
-    page.load(handlers.watch, None, parts.state, concurrency_limit=None, **quiet)
+    parts.listed.act(on_list, parts.talk, parts.outputs, **quiet)
+    parts.find.change(find, [parts.find, parts.talk], parts.listed, **quiet)
+    page.load(find, [parts.find, parts.talk], parts.listed, **quiet)
     page.unload(stop)
-
-
-def _on_ask(
-    triggers: list[Any],
-    ask: Callable[..., Iterator[tuple[Any, ...]]],
-    source: gr.Textbox | gr.Button,
-    parts: _Parts,
-    quiet: dict[str, Any],
-) -> None:
-    inputs = [source, parts.conversation]
-    queued = {"concurrency_id": "ask", "concurrency_limit": _AT_ONCE}
-    gr.on(triggers, ask, inputs, parts.outputs, **queued, **quiet)
 
 
 def _session(request: gr.Request) -> str:
     return request.session_hash or ""
 
 
-def _updates(view: View) -> tuple[Any, ...]:
+def _data(event: gr.EventData) -> Mapping[str, str]:
+    """Return the data of the button that was clicked, or of the form that was sent."""
+    # The framework has no other way to all of it.
+    data = event._data
+    return {str(k): str(v) for k, v in data.items()} if isinstance(data, dict) else {}
+
+
+def _updates(view: View, *, begins: bool = False) -> tuple[Any, ...]:
     """Return the update of each part, in the order of `_Parts.outputs`."""
     leave = gr.skip()
     return (
-        view.conversation,
+        view.talk,
         leave if view.past is None else view.past,
         view.now,
         leave if view.past_sources is None else view.past_sources,
@@ -249,5 +307,6 @@ def _updates(view: View) -> tuple[Any, ...]:
         leave if view.question is None else view.question,
         gr.update(visible=not view.busy),
         gr.update(visible=view.busy),
-        gr.update(visible=False),
+        gr.update(visible=begins),
+        leave if view.listed is None else view.listed,
     )

@@ -10,15 +10,26 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
-from rag import Answer, Citation, Event, FootnoteError, Passage, Stage, Turn
+from rag import (
+    Answer,
+    Citation,
+    Conversations,
+    Event,
+    FootnoteError,
+    Passage,
+    Stage,
+    Turn,
+    UnknownConversation,
+)
 from ui import render
-from ui.conversation import Exchange, Readiness, ReadinessReader, Source
+from ui.conversation import Exchange, Readiness, ReadinessReader, Source, Talk
+from ui.keeping import Keeper
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +64,10 @@ class Answerer(Protocol):
     def text_of(self, document_id: str) -> str:
         """Return the text of a document."""
 
+    @property
+    def conversations(self) -> Conversations:
+        """Return what the library keeps of earlier conversations."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -62,13 +77,15 @@ class View:
     what changes.
     """
 
-    conversation: tuple[Exchange, ...]
+    talk: Talk
     now: str
     now_sources: str | None = None
     past: str | None = None
     past_sources: str | None = None
     busy: bool = False
     question: str | None = None
+    listed: str | None = None
+    """The list of conversations."""
 
 
 @dataclass
@@ -110,27 +127,28 @@ class Handlers:
     def __init__(self, assistant: Answerer, readiness: ReadinessReader) -> None:
         self._assistant = assistant
         self._readiness = readiness
+        self.keeper = Keeper(assistant.conversations, self._sources)
         self._runs: dict[str, _Run] = {}
         self._closed = threading.Event()
 
-    def ask(
-        self, question: str, conversation: tuple[Exchange, ...], *, session: str
-    ) -> Iterator[View]:
+    def ask(self, question: str, talk: Talk, *, session: str) -> Iterator[View]:
         """Answer a question, view by view; closing the generator stops the model."""
         question = question.strip()
         # A second question of the same page, sent before the page could show it is busy.
         if not question or self._is_busy(session):
             return
-        item = Exchange(len(conversation) + 1, question, waiting=_WAITING["searching"])
+        if talk.editing:
+            talk = self.keeper.without_last(talk)
+        item = Exchange(len(talk.exchanges) + 1, question, waiting=_WAITING["searching"])
         run = self._runs[session] = _Run()
         try:
-            view = _opening(item, conversation)
+            view = _opening(item, talk)
             yield view
             sources = view.now_sources
-            for step in self._exchanges(item, _history(conversation), run):
+            for step in self._exchanges(item, _history(talk), run):
                 if run.given_up:
                     return
-                view = _view(step, conversation)
+                view = self._step(step, talk)
                 # Sources that stay as they are keep what the reader opened and scrolled to.
                 yield view if view.now_sources != sources else replace(view, now_sources=None)
                 sources = view.now_sources
@@ -139,6 +157,77 @@ class Handlers:
             run.ended.set()
             if self._runs.get(session) is run:
                 del self._runs[session]
+
+    def on_exchange(self, talk: Talk, data: Mapping[str, str], *, session: str) -> Iterator[View]:
+        """Do what a button of an exchange asks for."""
+        action = data.get("action")
+        if action == "again":
+            yield from self.again(talk, session=session)
+        elif action == "edit" and (view := self.edit(talk)) is not None:
+            yield view
+        elif action == "rate":
+            self.keeper.rate(data.get("exchange", ""), bool(data.get("helpful")))
+
+    def on_list(self, talk: Talk, data: Mapping[str, str], *, session: str) -> View:
+        """Do what a button of the list of conversations asks for."""
+        action, identity = data.get("action"), data.get("id", "")
+        if action == "open":
+            self.give_up(session=session)
+            return self.open(identity)
+        if action == "delete":
+            self.keeper.delete(identity)
+        elif action == "rename":
+            self.keeper.rename(identity, data.get("title", ""))
+        gone = action == "delete" and identity == talk.id
+        view = self.restart() if gone or not talk.exchanges else _view(talk.exchanges[-1], talk)
+        return replace(view, question=None, listed=self.keeper.listed(current=view.talk.id))
+
+    def again(self, talk: Talk, *, session: str) -> Iterator[View]:
+        """Ask the last question once more; the new answer takes the place of the old."""
+        if talk.exchanges and not self._is_busy(session):
+            question = talk.exchanges[-1].question
+            yield from self.ask(question, replace(talk, editing=True), session=session)
+
+    def edit(self, talk: Talk) -> View | None:
+        """Put the last question back into the box; None if there is none."""
+        if not talk.exchanges:
+            return None
+        last = talk.exchanges[-1]
+        return replace(_view(last, replace(talk, editing=True)), question=last.question)
+
+    def open(self, identity: str) -> View:
+        """Show a conversation that the library keeps, as it was left."""
+        try:
+            talk = self.keeper.open(identity)
+        except UnknownConversation as error:
+            return replace(
+                self.restart(), now=render.trouble(str(error)), listed=self.keeper.listed()
+            )
+        if not talk.exchanges:
+            return replace(self.restart(), talk=talk)
+        *before, last = talk.exchanges
+        return replace(
+            _view(last, talk),
+            past=render.conversation(before),
+            past_sources=render.sources(before, latest=last.number),
+            question="",
+            listed=self.keeper.listed(current=identity),
+        )
+
+    def _step(self, item: Exchange, talk: Talk) -> View:
+        """Return the view of an exchange; one that was answered is kept in the library."""
+        if item.answer is None:
+            after = replace(talk, exchanges=(*talk.exchanges, item)) if item.finished else talk
+            return _view(item, after)
+        identity = talk.id
+        try:
+            identity, kept = self.keeper.keep(talk, item.answer)
+            item = replace(item, kept=kept)
+        except FootnoteError as error:
+            item = replace(item, unkept=str(error))
+        after = Talk(identity, (*talk.exchanges, item))
+        listed = self.keeper.listed(current=identity)
+        return replace(_view(item, after), listed=listed)
 
     def _is_busy(self, session: str) -> bool:
         run = self._runs.get(session)
@@ -160,7 +249,15 @@ class Handlers:
 
     def restart(self) -> View:
         """Forget the conversation."""
-        return View((), "", render.no_sources(), past="", past_sources="", question="")
+        return View(
+            Talk(),
+            "",
+            render.no_sources(),
+            past="",
+            past_sources="",
+            question="",
+            listed=self.keeper.listed(),
+        )
 
     def watch(self) -> Iterator[str]:
         """Yield the state line whenever it changes, until the models are ready or cannot be."""
@@ -264,27 +361,28 @@ def _to_word(text: str) -> str:
     return text[: spaces[-1]] if spaces else ""
 
 
-def _opening(item: Exchange, conversation: tuple[Exchange, ...]) -> View:
+def _opening(item: Exchange, talk: Talk) -> View:
     """Return the first view of a question: the earlier exchanges move to the past."""
     return replace(
-        _view(item, conversation),
-        past=render.conversation(conversation),
-        past_sources=render.sources(conversation, latest=item.number),
+        _view(item, talk),
+        past=render.conversation(talk.exchanges),
+        past_sources=render.sources(talk.exchanges, latest=item.number),
         question="",
     )
 
 
-def _view(item: Exchange, conversation: tuple[Exchange, ...]) -> View:
+def _view(item: Exchange, talk: Talk) -> View:
     return View(
-        conversation=(*conversation, item) if item.finished else conversation,
-        now=render.exchange(item),
+        talk=talk,
+        now=render.exchange(item, is_last=True),
         now_sources=render.sources([item], latest=item.number),
         busy=not item.finished,
     )
 
 
-def _history(conversation: tuple[Exchange, ...]) -> tuple[Turn, ...]:
-    return tuple(Turn(e.question, e.answer.text) for e in conversation if e.answer is not None)
+def _history(talk: Talk) -> tuple[Turn, ...]:
+    said = (e.answer for e in talk.exchanges)
+    return tuple(Turn(a.question, a.text) for a in said if a is not None)
 
 
 def _loading(readiness: Readiness) -> str:

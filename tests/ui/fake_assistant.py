@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from rag import (
     Answer,
+    Assistant,
     Citation,
+    Conversations,
     Document,
     Event,
     Hit,
@@ -15,6 +21,7 @@ from rag import (
     Progress,
     ProgressCallback,
     Sentence,
+    Settings,
     Turn,
     UnknownDocument,
     Verdict,
@@ -98,6 +105,11 @@ def streamed(final: Answer) -> Iterator[Event]:
     yield Event("done", answer=final)
 
 
+def _forget(library: Assistant, home: str) -> None:
+    library.close()
+    shutil.rmtree(home)
+
+
 class FakeAssistant:
     """Plays the script for each question; remembers what it was asked and what was closed."""
 
@@ -110,6 +122,14 @@ class FakeAssistant:
         self.asked: list[tuple[str, tuple[Turn, ...]]] = []
         self.closed = threading.Event()
         self.warmed = 0
+        home = tempfile.mkdtemp()
+        self._library = Assistant(Settings(home=Path(home), llm="none"))
+        weakref.finalize(self, _forget, self._library, home)
+
+    @property
+    def conversations(self) -> Conversations:
+        """Return those of a library of its own."""
+        return self._library.conversations
 
     def stream(
         self,
