@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +20,7 @@ from rag import (
     Answer,
     Citation,
     Conversations,
+    Document,
     Event,
     FootnoteError,
     Passage,
@@ -29,13 +30,13 @@ from rag import (
 )
 from ui import render
 from ui.conversation import Exchange, Readiness, ReadinessReader, Source, Talk
+from ui.excerpts import surroundings
 from ui.keeping import Keeper
 
 log = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong inside Footnote. Ask again; the program's log has the details."
-NEIGHBOURS = 280
-"""Characters of a document shown on each side of a quote."""
+
 
 _POLL_SECONDS = 0.2
 # Long enough for an answer to notice; a page that has gone never takes its last view.
@@ -63,6 +64,9 @@ class Answerer(Protocol):
 
     def text_of(self, document_id: str) -> str:
         """Return the text of a document."""
+
+    def documents(self) -> list[Document]:
+        """Return all documents."""
 
     @property
     def conversations(self) -> Conversations:
@@ -131,8 +135,18 @@ class Handlers:
         self._runs: dict[str, _Run] = {}
         self._closed = threading.Event()
 
-    def ask(self, question: str, talk: Talk, *, session: str) -> Iterator[View]:
-        """Answer a question, view by view; closing the generator stops the model."""
+    def ask(
+        self,
+        question: str,
+        talk: Talk,
+        *,
+        session: str,
+        left_out: Collection[str] = (),
+    ) -> Iterator[View]:
+        """Answer a question, view by view; closing the generator stops the model.
+
+        Documents whose ids are in `left_out` are not looked at.
+        """
         question = question.strip()
         # A second question of the same page, sent before the page could show it is busy.
         if not question or self._is_busy(session):
@@ -145,7 +159,10 @@ class Handlers:
             view = _opening(item, talk)
             yield view
             sources = view.now_sources
-            for step in self._exchanges(item, _history(talk), run):
+            start = partial(
+                self._assistant.stream, question, _history(talk), self._looked_at(left_out)
+            )
+            for step in self._exchanges(item, start, run):
                 if run.given_up:
                     return
                 view = self._step(step, talk)
@@ -158,11 +175,18 @@ class Handlers:
             if self._runs.get(session) is run:
                 del self._runs[session]
 
-    def on_exchange(self, talk: Talk, data: Mapping[str, str], *, session: str) -> Iterator[View]:
+    def on_exchange(
+        self,
+        talk: Talk,
+        data: Mapping[str, str],
+        *,
+        session: str,
+        left_out: Collection[str] = (),
+    ) -> Iterator[View]:
         """Do what a button of an exchange asks for."""
         action = data.get("action")
         if action == "again":
-            yield from self.again(talk, session=session)
+            yield from self.again(talk, session=session, left_out=left_out)
         elif action == "edit" and (view := self.edit(talk)) is not None:
             yield view
         elif action == "rate":
@@ -182,11 +206,12 @@ class Handlers:
         view = self.restart() if gone or not talk.exchanges else _view(talk.exchanges[-1], talk)
         return replace(view, question=None, listed=self.keeper.listed(current=view.talk.id))
 
-    def again(self, talk: Talk, *, session: str) -> Iterator[View]:
+    def again(self, talk: Talk, *, session: str, left_out: Collection[str] = ()) -> Iterator[View]:
         """Ask the last question once more; the new answer takes the place of the old."""
         if talk.exchanges and not self._is_busy(session):
             question = talk.exchanges[-1].question
-            yield from self.ask(question, replace(talk, editing=True), session=session)
+            again = replace(talk, editing=True)
+            yield from self.ask(question, again, session=session, left_out=left_out)
 
     def edit(self, talk: Talk) -> View | None:
         """Put the last question back into the box; None if there is none."""
@@ -278,10 +303,14 @@ class Handlers:
         for run in list(self._runs.values()):
             run.stopped.set()
 
+    def _looked_at(self, left_out: Collection[str]) -> list[str] | None:
+        if not left_out:
+            return None
+        return [d.id for d in self._assistant.documents() if d.id not in left_out]
+
     def _exchanges(
-        self, item: Exchange, history: tuple[Turn, ...], run: _Run
+        self, item: Exchange, start: Callable[[], Iterator[Event]], run: _Run
     ) -> Iterator[Exchange]:
-        start = partial(self._assistant.stream, item.question, history=history)
         threading.Thread(target=run.pump, args=(start,), name="answer", daemon=True).start()
         loading = False
         while not item.finished:
@@ -336,29 +365,6 @@ class Handlers:
             return Source(citation, "", "", heading)
         before, after = surroundings(text, citation.start, citation.end)
         return Source(citation, before, after, heading)
-
-
-def surroundings(text: str, start: int, end: int, *, width: int = NEIGHBOURS) -> tuple[str, str]:
-    """Return what stands before and after text[start:end], in whole words, "…" where cut."""
-    before = text[max(0, start - width) : start].lstrip() if start <= width else ""
-    if start > width:
-        cut = text[start - width : start]
-        # The first word may have been cut in two, unless the cut fell between words.
-        before = "… " + (cut if text[start - width - 1].isspace() else _from_word(cut)).lstrip()
-    after = text[end : end + width]
-    if end + width < len(text):
-        after = (after if text[end + width].isspace() else _to_word(after)).rstrip() + " …"
-    return before, after if after.endswith("…") else after.rstrip()
-
-
-def _from_word(text: str) -> str:
-    spaces = [i for i, character in enumerate(text) if character.isspace()]
-    return text[spaces[0] :] if spaces else ""
-
-
-def _to_word(text: str) -> str:
-    spaces = [i for i, character in enumerate(text) if character.isspace()]
-    return text[: spaces[-1]] if spaces else ""
 
 
 def _opening(item: Exchange, talk: Talk) -> View:

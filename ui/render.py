@@ -31,12 +31,21 @@ def header() -> str:
     return f'<header class="brand"><h1>Footnote</h1><p class="tagline">{SENTENCE}</p></header>'
 
 
+def views() -> str:
+    """Render the ways to the parts of the page."""
+    links = "".join(
+        f'<a href="#{name}" data-view="{name}">{label}</a>'
+        for name, label in (("chat", "Chat"), ("library", "Library"))
+    )
+    return f'<nav class="views" aria-label="Parts of the page">{links}</nav>'
+
+
 def invite(documents: int, *, with_examples: bool) -> str:
     """Render what the page begins with, before anything was asked."""
     if not documents:
         words = (
-            "Your library is empty. End this page, then start it with your documents: "
-            "<code>footnote chat --add FOLDER</code>"
+            'Your library is empty. <a href="#library" data-view="library">Add documents</a> '
+            "to ask about them."
         )
     elif with_examples:
         words = "Ask a question, or begin with one of these:"

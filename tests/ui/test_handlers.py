@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from rag import Event, ModelError, Progress, Turn
 from tests.ui.fake_assistant import TEXT, FakeAssistant, geneva, hit, refusal, streamed
 from ui.conversation import Exchange, Readiness, Talk
-from ui.handlers import UNEXPECTED, Handlers, View, surroundings
+from ui.excerpts import surroundings
+from ui.handlers import UNEXPECTED, Handlers, View
 
 PATIENCE = 10
 

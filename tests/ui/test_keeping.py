@@ -119,12 +119,12 @@ def test_renaming_and_deleting(page: Handlers) -> None:
     view = page.on_list(
         second, {"action": "rename", "id": str(first.id), "title": "Places"}, session="one"
     )
-    assert titles(view.listed) == ["Places", "Who?"]
+    assert set(titles(view.listed)) == {"Places", "Who?"}
     assert view.talk == second
     view = page.on_list(
         second, {"action": "rename", "id": str(first.id), "title": " "}, session="one"
     )
-    assert titles(view.listed) == ["Places", "Who?"]
+    assert set(titles(view.listed)) == {"Places", "Who?"}
     view = page.on_list(second, {"action": "delete", "id": str(first.id)}, session="one")
     assert (titles(view.listed), view.talk) == (["Who?"], second)
     view = page.on_list(second, {"action": "delete", "id": str(second.id)}, session="one")
