@@ -63,8 +63,8 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
             # Gradio takes two seconds to import, while the models load already.
             from ui.app import build
 
-            app, handlers = build(assistant, warming.readiness, assistant.documents())
-            with serving(app, listener) as url, contextlib.closing(handlers):
+            page = build(assistant, warming.readiness)
+            with serving(page.app, listener) as url, contextlib.closing(page):
                 terminal.show_line(f"Footnote is at {url}  (Ctrl-C ends it)")
                 if not arguments.no_browser and _has_display():
                     webbrowser.open(url)

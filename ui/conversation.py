@@ -41,11 +41,27 @@ class Exchange:
     sources: tuple[Source, ...] = ()
     error: str | None = None
     stopped: bool = False
+    kept: str | None = None
+    """The id under which the library keeps it."""
+    unkept: str | None = None
+    """Why the library could not keep it."""
 
     @property
     def finished(self) -> bool:
         """Say whether nothing more will come."""
         return self.stopped or self.answer is not None or self.error is not None
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A conversation as a page has it open; `id` is None until the library keeps it.
+
+    While its last question is edited, the next one asked takes its place.
+    """
+
+    id: str | None = None
+    exchanges: tuple[Exchange, ...] = ()
+    editing: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,33 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
-from rag import Answer, Citation, Event, FootnoteError, Passage, Stage, Turn
+from rag import (
+    Answer,
+    Citation,
+    Conversations,
+    Document,
+    Event,
+    FootnoteError,
+    Passage,
+    Stage,
+    Turn,
+    UnknownConversation,
+)
 from ui import render
-from ui.conversation import Exchange, Readiness, ReadinessReader, Source
+from ui.conversation import Exchange, Readiness, ReadinessReader, Source, Talk
+from ui.excerpts import surroundings
+from ui.keeping import Keeper
 
 log = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong inside Footnote. Ask again; the program's log has the details."
-NEIGHBOURS = 280
-"""Characters of a document shown on each side of a quote."""
+
 
 _POLL_SECONDS = 0.2
 # Long enough for an answer to notice; a page that has gone never takes its last view.
@@ -53,6 +65,13 @@ class Answerer(Protocol):
     def text_of(self, document_id: str) -> str:
         """Return the text of a document."""
 
+    def documents(self) -> list[Document]:
+        """Return all documents."""
+
+    @property
+    def conversations(self) -> Conversations:
+        """Return what the library keeps of earlier conversations."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -62,13 +81,15 @@ class View:
     what changes.
     """
 
-    conversation: tuple[Exchange, ...]
+    talk: Talk
     now: str
     now_sources: str | None = None
     past: str | None = None
     past_sources: str | None = None
     busy: bool = False
     question: str | None = None
+    listed: str | None = None
+    """The list of conversations."""
 
 
 @dataclass
@@ -110,27 +131,41 @@ class Handlers:
     def __init__(self, assistant: Answerer, readiness: ReadinessReader) -> None:
         self._assistant = assistant
         self._readiness = readiness
+        self.keeper = Keeper(assistant.conversations, self._sources)
         self._runs: dict[str, _Run] = {}
         self._closed = threading.Event()
 
     def ask(
-        self, question: str, conversation: tuple[Exchange, ...], *, session: str
+        self,
+        question: str,
+        talk: Talk,
+        *,
+        session: str,
+        left_out: Collection[str] = (),
     ) -> Iterator[View]:
-        """Answer a question, view by view; closing the generator stops the model."""
+        """Answer a question, view by view; closing the generator stops the model.
+
+        Documents whose ids are in `left_out` are not looked at.
+        """
         question = question.strip()
         # A second question of the same page, sent before the page could show it is busy.
         if not question or self._is_busy(session):
             return
-        item = Exchange(len(conversation) + 1, question, waiting=_WAITING["searching"])
+        if talk.editing:
+            talk = self.keeper.without_last(talk)
+        item = Exchange(len(talk.exchanges) + 1, question, waiting=_WAITING["searching"])
         run = self._runs[session] = _Run()
         try:
-            view = _opening(item, conversation)
+            view = _opening(item, talk)
             yield view
             sources = view.now_sources
-            for step in self._exchanges(item, _history(conversation), run):
+            start = partial(
+                self._assistant.stream, question, _history(talk), self._looked_at(left_out)
+            )
+            for step in self._exchanges(item, start, run):
                 if run.given_up:
                     return
-                view = _view(step, conversation)
+                view = self._step(step, talk)
                 # Sources that stay as they are keep what the reader opened and scrolled to.
                 yield view if view.now_sources != sources else replace(view, now_sources=None)
                 sources = view.now_sources
@@ -139,6 +174,85 @@ class Handlers:
             run.ended.set()
             if self._runs.get(session) is run:
                 del self._runs[session]
+
+    def on_exchange(
+        self,
+        talk: Talk,
+        data: Mapping[str, str],
+        *,
+        session: str,
+        left_out: Collection[str] = (),
+    ) -> Iterator[View]:
+        """Do what a button of an exchange asks for."""
+        action = data.get("action")
+        if action == "again":
+            yield from self.again(talk, session=session, left_out=left_out)
+        elif action == "edit" and (view := self.edit(talk)) is not None:
+            yield view
+        elif action == "rate":
+            self.keeper.rate(data.get("exchange", ""), bool(data.get("helpful")))
+
+    def on_list(self, talk: Talk, data: Mapping[str, str], *, session: str) -> View:
+        """Do what a button of the list of conversations asks for."""
+        action, identity = data.get("action"), data.get("id", "")
+        if action == "open":
+            self.give_up(session=session)
+            return self.open(identity)
+        if action == "delete":
+            self.keeper.delete(identity)
+        elif action == "rename":
+            self.keeper.rename(identity, data.get("title", ""))
+        gone = action == "delete" and identity == talk.id
+        view = self.restart() if gone or not talk.exchanges else _view(talk.exchanges[-1], talk)
+        return replace(view, question=None, listed=self.keeper.listed(current=view.talk.id))
+
+    def again(self, talk: Talk, *, session: str, left_out: Collection[str] = ()) -> Iterator[View]:
+        """Ask the last question once more; the new answer takes the place of the old."""
+        if talk.exchanges and not self._is_busy(session):
+            question = talk.exchanges[-1].question
+            again = replace(talk, editing=True)
+            yield from self.ask(question, again, session=session, left_out=left_out)
+
+    def edit(self, talk: Talk) -> View | None:
+        """Put the last question back into the box; None if there is none."""
+        if not talk.exchanges:
+            return None
+        last = talk.exchanges[-1]
+        return replace(_view(last, replace(talk, editing=True)), question=last.question)
+
+    def open(self, identity: str) -> View:
+        """Show a conversation that the library keeps, as it was left."""
+        try:
+            talk = self.keeper.open(identity)
+        except UnknownConversation as error:
+            return replace(
+                self.restart(), now=render.trouble(str(error)), listed=self.keeper.listed()
+            )
+        if not talk.exchanges:
+            return replace(self.restart(), talk=talk)
+        *before, last = talk.exchanges
+        return replace(
+            _view(last, talk),
+            past=render.conversation(before),
+            past_sources=render.sources(before, latest=last.number),
+            question="",
+            listed=self.keeper.listed(current=identity),
+        )
+
+    def _step(self, item: Exchange, talk: Talk) -> View:
+        """Return the view of an exchange; one that was answered is kept in the library."""
+        if item.answer is None:
+            after = replace(talk, exchanges=(*talk.exchanges, item)) if item.finished else talk
+            return _view(item, after)
+        identity = talk.id
+        try:
+            identity, kept = self.keeper.keep(talk, item.answer)
+            item = replace(item, kept=kept)
+        except FootnoteError as error:
+            item = replace(item, unkept=str(error))
+        after = Talk(identity, (*talk.exchanges, item))
+        listed = self.keeper.listed(current=identity)
+        return replace(_view(item, after), listed=listed)
 
     def _is_busy(self, session: str) -> bool:
         run = self._runs.get(session)
@@ -160,7 +274,15 @@ class Handlers:
 
     def restart(self) -> View:
         """Forget the conversation."""
-        return View((), "", render.no_sources(), past="", past_sources="", question="")
+        return View(
+            Talk(),
+            "",
+            render.no_sources(),
+            past="",
+            past_sources="",
+            question="",
+            listed=self.keeper.listed(),
+        )
 
     def watch(self) -> Iterator[str]:
         """Yield the state line whenever it changes, until the models are ready or cannot be."""
@@ -181,10 +303,14 @@ class Handlers:
         for run in list(self._runs.values()):
             run.stopped.set()
 
+    def _looked_at(self, left_out: Collection[str]) -> list[str] | None:
+        if not left_out:
+            return None
+        return [d.id for d in self._assistant.documents() if d.id not in left_out]
+
     def _exchanges(
-        self, item: Exchange, history: tuple[Turn, ...], run: _Run
+        self, item: Exchange, start: Callable[[], Iterator[Event]], run: _Run
     ) -> Iterator[Exchange]:
-        start = partial(self._assistant.stream, item.question, history=history)
         threading.Thread(target=run.pump, args=(start,), name="answer", daemon=True).start()
         loading = False
         while not item.finished:
@@ -241,50 +367,28 @@ class Handlers:
         return Source(citation, before, after, heading)
 
 
-def surroundings(text: str, start: int, end: int, *, width: int = NEIGHBOURS) -> tuple[str, str]:
-    """Return what stands before and after text[start:end], in whole words, "…" where cut."""
-    before = text[max(0, start - width) : start].lstrip() if start <= width else ""
-    if start > width:
-        cut = text[start - width : start]
-        # The first word may have been cut in two, unless the cut fell between words.
-        before = "… " + (cut if text[start - width - 1].isspace() else _from_word(cut)).lstrip()
-    after = text[end : end + width]
-    if end + width < len(text):
-        after = (after if text[end + width].isspace() else _to_word(after)).rstrip() + " …"
-    return before, after if after.endswith("…") else after.rstrip()
-
-
-def _from_word(text: str) -> str:
-    spaces = [i for i, character in enumerate(text) if character.isspace()]
-    return text[spaces[0] :] if spaces else ""
-
-
-def _to_word(text: str) -> str:
-    spaces = [i for i, character in enumerate(text) if character.isspace()]
-    return text[: spaces[-1]] if spaces else ""
-
-
-def _opening(item: Exchange, conversation: tuple[Exchange, ...]) -> View:
+def _opening(item: Exchange, talk: Talk) -> View:
     """Return the first view of a question: the earlier exchanges move to the past."""
     return replace(
-        _view(item, conversation),
-        past=render.conversation(conversation),
-        past_sources=render.sources(conversation, latest=item.number),
+        _view(item, talk),
+        past=render.conversation(talk.exchanges),
+        past_sources=render.sources(talk.exchanges, latest=item.number),
         question="",
     )
 
 
-def _view(item: Exchange, conversation: tuple[Exchange, ...]) -> View:
+def _view(item: Exchange, talk: Talk) -> View:
     return View(
-        conversation=(*conversation, item) if item.finished else conversation,
-        now=render.exchange(item),
+        talk=talk,
+        now=render.exchange(item, is_last=True),
         now_sources=render.sources([item], latest=item.number),
         busy=not item.finished,
     )
 
 
-def _history(conversation: tuple[Exchange, ...]) -> tuple[Turn, ...]:
-    return tuple(Turn(e.question, e.answer.text) for e in conversation if e.answer is not None)
+def _history(talk: Talk) -> tuple[Turn, ...]:
+    said = (e.answer for e in talk.exchanges)
+    return tuple(Turn(a.question, a.text) for a in said if a is not None)
 
 
 def _loading(readiness: Readiness) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from html import escape
-from pathlib import PurePosixPath
-from urllib.parse import unquote
 
 from rag import Answer, Citation, Document, Hit, Progress, Sentence
 from ui.conversation import Exchange, Readiness, Source
+from ui.exporting import answer_markdown
+from ui.naming import document_name, file_name
 
 SENTENCE = "Every sentence with the words it rests on."
 
@@ -31,12 +31,21 @@ def header() -> str:
     return f'<header class="brand"><h1>Footnote</h1><p class="tagline">{SENTENCE}</p></header>'
 
 
+def views() -> str:
+    """Render the ways to the parts of the page."""
+    links = "".join(
+        f'<a href="#{name}" data-view="{name}">{label}</a>'
+        for name, label in (("chat", "Chat"), ("library", "Library"))
+    )
+    return f'<nav class="views" aria-label="Parts of the page">{links}</nav>'
+
+
 def invite(documents: int, *, with_examples: bool) -> str:
     """Render what the page begins with, before anything was asked."""
     if not documents:
         words = (
-            "Your library is empty. End this page, then start it with your documents: "
-            "<code>footnote chat --add FOLDER</code>"
+            'Your library is empty. <a href="#library" data-view="library">Add documents</a> '
+            "to ask about them."
         )
     elif with_examples:
         words = "Ask a question, or begin with one of these:"
@@ -98,13 +107,17 @@ def conversation(exchanges: Sequence[Exchange]) -> str:
     return "".join(map(exchange, exchanges))
 
 
-def exchange(item: Exchange) -> str:
-    """Render a question and what has come back for it so far."""
+def exchange(item: Exchange, *, is_last: bool = False) -> str:
+    """Render a question and what has come back for it so far.
+
+    The last one of a conversation can be asked again or edited.
+    """
     busy = "" if item.finished else ' aria-busy="true"'
     return (
         f'<article class="exchange" id="exchange-{item.number}" data-turn="{item.number}"{busy}>'
         f'<div class="question"><h2 class="hidden-label">You asked</h2>'
-        f"<p>{escape(item.question)}</p></div>{_reply(item)}</article>"
+        f"<p>{escape(item.question)}</p></div>{_reply(item)}"
+        f"{_tools(item, is_last=is_last) if item.finished else ''}</article>"
     )
 
 
@@ -117,9 +130,37 @@ def _reply(item: Exchange) -> str:
     if not item.answer.answered:
         return _refusal(item, item.answer)
     return (
-        f'<div class="reply">{_searched_for(item.answer)}{_notice(item.answer)}'
+        f'<div class="reply">{_searched_for(item.answer)}{_notice(item)}'
         f"{_prose(item.number, item.answer)}{_meta(item.number, item.answer)}</div>"
     )
+
+
+def trouble(words: str) -> str:
+    """Render what went wrong outside of an answer."""
+    return f'<article class="exchange">{_card("failed", "That did not work", _p(words))}</article>'
+
+
+def _p(words: str) -> str:
+    return f"<p>{escape(words)}</p>"
+
+
+def _tools(item: Exchange, *, is_last: bool) -> str:
+    """Render what can be done with an exchange that has ended."""
+    tools = []
+    if item.answer is not None:
+        copy = escape(answer_markdown(item.answer))
+        tools.append(f'<button type="button" data-local="copy" data-copy="{copy}">Copy</button>')
+    if is_last:
+        tools.append('<button type="button" data-action="again">Ask again</button>')
+        tools.append('<button type="button" data-action="edit">Edit question</button>')
+    if item.kept is not None:
+        kept = escape(item.kept)
+        tools += [
+            f'<button type="button" class="thumb" data-action="rate" data-helpful="{value}" '
+            f'data-exchange="{kept}" aria-pressed="false">{label}</button>'
+            for value, label in (("1", "Helpful"), ("", "Not helpful"))
+        ]
+    return f'<p class="tools">{"".join(tools)}</p>' if tools else ""
 
 
 def _so_far(item: Exchange) -> str:
@@ -159,7 +200,7 @@ def _refusal(item: Exchange, answer: Answer) -> str:
             f'<p class="meta"><a class="show" href="#sources-{item.number}" '
             f'data-turn="{item.number}">See the nearest passages</a></p>'
         )
-    body = f"{_searched_for(answer)}{_notice(answer)}<p>{escape(answer.text)}</p>{nearest}"
+    body = f"{_searched_for(answer)}{_notice(item)}<p>{escape(answer.text)}</p>{nearest}"
     return _card("refused", "Not in your documents", body)
 
 
@@ -173,8 +214,10 @@ def _searched_for(answer: Answer) -> str:
     return f'<p class="searched">searched for: {escape(answer.searched_for)}</p>'
 
 
-def _notice(answer: Answer) -> str:
-    return f'<p class="notice">{escape(answer.notice)}</p>' if answer.notice else ""
+def _notice(item: Exchange) -> str:
+    unkept = f"This answer could not be kept. {item.unkept}" if item.unkept else None
+    notices = [item.answer.notice if item.answer else None, unkept]
+    return "".join(f'<p class="notice">{escape(words)}</p>' for words in notices if words)
 
 
 def _prose(number: int, answer: Answer) -> str:
@@ -322,18 +365,6 @@ def _document_lines(document: Document, page: int | None, heading: str | None) -
         details.append(f'<span class="heading">{escape(heading)}</span>')
     line = f'<p class="where">{"".join(details)}</p>' if details else ""
     return f'<div class="document"><h3>{escape(title)}</h3>{line}</div>'
-
-
-def document_name(document: Document) -> str:
-    """Return the title of a document, or its file's name if the title says no more."""
-    name, title = file_name(document), document.title.strip()
-    return name if title in ("", name, PurePosixPath(name).stem) else title
-
-
-def file_name(document: Document) -> str:
-    """Return the name of the document's file, as a person would write it."""
-    name = document.uri.rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
-    return unquote(name) if "://" in document.uri else name
 
 
 def _tidy(text: str) -> str:

@@ -18,7 +18,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from rag import Assistant, FootnoteError, Settings
-from ui.app import EXAMPLES, build
+from ui.app import build
+from ui.occasion import EXAMPLES
 from ui.server import open_socket, serving
 from ui.warming import Warming
 
@@ -85,11 +86,11 @@ def served(documents: Path) -> Iterator[str]:
             assistant.add(documents)
             warming = Warming(assistant)
             warming.start()
-            app, handlers = build(assistant, warming.readiness, assistant.documents())
+            page = build(assistant, warming.readiness)
             warming.join()
             with (
-                serving(app, open_socket("127.0.0.1", 0)) as address,
-                contextlib.closing(handlers),
+                serving(page.app, open_socket("127.0.0.1", 0)) as address,
+                contextlib.closing(page),
             ):
                 yield address
 

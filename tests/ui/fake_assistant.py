@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from rag import (
+    AddReport,
     Answer,
+    Assistant,
     Citation,
+    Conversations,
     Document,
+    DocumentResult,
     Event,
     Hit,
     Passage,
     Progress,
     ProgressCallback,
     Sentence,
+    Settings,
+    Status,
     Turn,
     UnknownDocument,
     Verdict,
@@ -98,6 +109,11 @@ def streamed(final: Answer) -> Iterator[Event]:
     yield Event("done", answer=final)
 
 
+def _forget(library: Assistant, home: str) -> None:
+    library.close()
+    shutil.rmtree(home)
+
+
 class FakeAssistant:
     """Plays the script for each question; remembers what it was asked and what was closed."""
 
@@ -110,6 +126,48 @@ class FakeAssistant:
         self.asked: list[tuple[str, tuple[Turn, ...]]] = []
         self.closed = threading.Event()
         self.warmed = 0
+        self.held: dict[str, Document] = {}
+        self.pace: Callable[[], None] = lambda: None
+        home = tempfile.mkdtemp()
+        self._library = Assistant(Settings(home=Path(home), llm="none"))
+        weakref.finalize(self, _forget, self._library, home)
+
+    @property
+    def settings(self) -> Settings:
+        """Return those of its library."""
+        return self._library.settings
+
+    def documents(self) -> list[Document]:
+        """Return those that were added."""
+        return list(self.held.values())
+
+    def add(self, paths: str | Path, *, progress: ProgressCallback | None = None) -> AddReport:
+        """Add a file without reading it; one whose name has "bad" in it is rejected."""
+        path = Path(paths)
+        for done in range(4):
+            if progress is not None:
+                progress(Progress("Adding documents", done / 4, 1, "files"))
+            self.pace()
+        if "bad" in path.name:
+            result = DocumentResult(str(path), "rejected", f"{path.name} is no text.")
+        else:
+            added = document(path.name, uri=str(path), title=path.stem)
+            added = replace(added, id=f"id-{path.name}")
+            status: Status = "updated" if added.id in self.held else "added"
+            self.held[added.id] = added
+            result = DocumentResult(str(path), status, document=added)
+        return AddReport((result,), (), 0.1)
+
+    def remove(self, document_id: str) -> Document:
+        """Remove a document."""
+        if document_id not in self.held:
+            raise UnknownDocument(f"No document {document_id}. See `footnote docs`.")
+        return self.held.pop(document_id)
+
+    @property
+    def conversations(self) -> Conversations:
+        """Return those of a library of its own."""
+        return self._library.conversations
 
     def stream(
         self,

@@ -63,11 +63,11 @@ def main() -> None:
     assistant = SlowAssistant(play)
     warming = Warming(assistant)
     warming.start()
-    app, handlers = build(assistant, warming.readiness)
-    with serving(app, open_socket("127.0.0.1", 0)) as address:
+    page = build(assistant, warming.readiness)
+    with serving(page.app, open_socket("127.0.0.1", 0)) as address:
         print(address, flush=True)
         sys.stdin.read()
-        handlers.close()
+        page.close()
 
 
 if __name__ == "__main__":

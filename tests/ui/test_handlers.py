@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from rag import Event, ModelError, Progress, Turn
 from tests.ui.fake_assistant import TEXT, FakeAssistant, geneva, hit, refusal, streamed
-from ui.conversation import Exchange, Readiness
-from ui.handlers import UNEXPECTED, Handlers, View, surroundings
+from ui.conversation import Exchange, Readiness, Talk
+from ui.excerpts import surroundings
+from ui.handlers import UNEXPECTED, Handlers, View
 
 PATIENCE = 10
 
@@ -26,7 +27,7 @@ def handlers(assistant: FakeAssistant, readiness: Readiness | None = None) -> Ha
 def ask(
     assistant: FakeAssistant, question: str = "Where?", before: tuple[Exchange, ...] = ()
 ) -> list[View]:
-    return list(handlers(assistant).ask(question, before, session="one"))
+    return list(handlers(assistant).ask(question, Talk(None, before), session="one"))
 
 
 def held(before: list[Event], gate: threading.Event) -> Iterator[Event]:
@@ -45,7 +46,7 @@ def test_answer_ends_with_chips_and_cards() -> None:
     """The last view holds the whole answer, its sources, and the longer conversation."""
     last = ask(FakeAssistant())[-1]
     assert not last.busy
-    assert last.conversation[-1].answer == geneva("Where?")
+    assert last.talk.exchanges[-1].answer == geneva("Where?")
     assert 'data-card="card-1-2"' in last.now
     assert last.now_sources is not None
     assert '<mark class="quote">met in Geneva on 4 May</mark>' in last.now_sources
@@ -57,7 +58,7 @@ def test_first_view_clears_the_box_and_says_it_is_busy() -> None:
     assert first.busy
     assert first.question == ""
     assert "Searching your documents" in first.now
-    assert first.conversation == ()
+    assert first.talk.exchanges == ()
 
 
 def test_passages_come_before_the_first_word() -> None:
@@ -66,7 +67,7 @@ def test_passages_come_before_the_first_word() -> None:
     assistant = FakeAssistant(
         lambda _: held([Event("searching", hits=(hit(),)), Event("reading")], gate)
     )
-    views = handlers(assistant).ask("Where?", (), session="one")
+    views = handlers(assistant).ask("Where?", Talk(), session="one")
     view = until(views, "Reading the passages")
     gate.set()
     assert "prose" not in view.now
@@ -79,7 +80,9 @@ def test_sources_are_sent_once() -> None:
     """A panel that does not change is left alone, so that it stays where it is scrolled to."""
     gate = threading.Event()
     events = [Event("searching", hits=(hit(),)), Event("writing", draft="They m")]
-    views = handlers(FakeAssistant(lambda _: held(events, gate))).ask("Where?", (), session="one")
+    views = handlers(FakeAssistant(lambda _: held(events, gate))).ask(
+        "Where?", Talk(), session="one"
+    )
     seen = [next(views), until(views, "They m")]
     gate.set()
     seen += views
@@ -90,13 +93,13 @@ def test_sources_are_sent_once() -> None:
 def test_earlier_exchanges_move_to_the_past() -> None:
     """A second question shows both answers, and the history goes to the assistant."""
     assistant = FakeAssistant()
-    before = ask(assistant)[-1].conversation
+    before = ask(assistant)[-1].talk.exchanges
     views = ask(assistant, "And when?", before)
     assert views[0].past is not None
     assert 'href="#card-1-1"' in views[0].past
     assert views[0].past_sources is not None
     assert 'id="card-1-1"' in views[0].past_sources
-    assert [item.number for item in views[-1].conversation] == [1, 2]
+    assert [item.number for item in views[-1].talk.exchanges] == [1, 2]
     assert assistant.asked[-1] == ("And when?", (Turn("Where?", geneva("Where?").text),))
 
 
@@ -122,7 +125,7 @@ def test_stop_ends_the_model_and_keeps_the_text() -> None:
     gate = threading.Event()
     assistant = FakeAssistant(lambda _: held([Event("writing", text="They met.")], gate))
     page = handlers(assistant)
-    views = page.ask("Where?", (), session="one")
+    views = page.ask("Where?", Talk(), session="one")
     until(views, "They met.")
     page.stop(session="one")
     last = list(views)[-1]
@@ -130,7 +133,7 @@ def test_stop_ends_the_model_and_keeps_the_text() -> None:
     assert "They met." in last.now
     assert "Stopped." in last.now
     assert not last.busy
-    assert last.conversation[-1].stopped
+    assert last.talk.exchanges[-1].stopped
     assert assistant.closed.wait(PATIENCE)
 
 
@@ -139,39 +142,39 @@ def test_stop_of_another_page_changes_nothing() -> None:
     gate = threading.Event()
     assistant = FakeAssistant(lambda _: held([Event("writing", text="They met.")], gate))
     page = handlers(assistant)
-    views = page.ask("Where?", (), session="one")
+    views = page.ask("Where?", Talk(), session="one")
     until(views, "They met.")
     page.stop(session="two")
     gate.set()
-    assert list(views)[-1].conversation[-1].answer is not None
+    assert list(views)[-1].talk.exchanges[-1].answer is not None
 
 
 def test_two_pages_do_not_mix() -> None:
     """Answers asked at the same time reach the page that asked."""
     page = handlers(FakeAssistant(lambda question: streamed(geneva(question))))
-    one, two = page.ask("One?", (), session="one"), page.ask("Two?", (), session="two")
+    one, two = page.ask("One?", Talk(), session="one"), page.ask("Two?", Talk(), session="two")
     next(one), next(two)
-    assert list(two)[-1].conversation[-1].question == "Two?"
-    assert list(one)[-1].conversation[-1].question == "One?"
+    assert list(two)[-1].talk.exchanges[-1].question == "Two?"
+    assert list(one)[-1].talk.exchanges[-1].question == "One?"
 
 
 def test_second_question_of_a_busy_page_is_not_taken() -> None:
     """A page answers one question at a time, however fast one types."""
     assistant = FakeAssistant()
     page = handlers(assistant)
-    first = page.ask("One?", (), session="one")
+    first = page.ask("One?", Talk(), session="one")
     next(first)
-    assert list(page.ask("Two?", (), session="one")) == []
+    assert list(page.ask("Two?", Talk(), session="one")) == []
     list(first)
     assert [question for question, _ in assistant.asked] == ["One?"]
-    assert list(page.ask("Three?", (), session="one"))[-1].conversation
+    assert list(page.ask("Three?", Talk(), session="one"))[-1].talk.exchanges
 
 
 def test_page_that_is_gone_stops_its_model() -> None:
     """Closing the generator of views closes the assistant's stream."""
     gate = threading.Event()
     assistant = FakeAssistant(lambda _: held([Event("writing", text="They met.")], gate))
-    views = handlers(assistant).ask("Where?", (), session="one")
+    views = handlers(assistant).ask("Where?", Talk(), session="one")
     until(views, "They met.")
     views.close()  # type: ignore[attr-defined]
     gate.set()
@@ -218,7 +221,7 @@ def test_unforeseen_error_is_logged_and_not_shown(caplog: pytest.LogCaptureFixtu
 def test_stream_without_an_answer_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     """The page never waits for ever."""
     last = ask(FakeAssistant(lambda _: iter([Event("searching")])))[-1]
-    assert last.conversation[-1].error == UNEXPECTED
+    assert last.talk.exchanges[-1].error == UNEXPECTED
     assert "without an answer" in caplog.text
 
 
@@ -227,7 +230,7 @@ def test_restart_forgets_and_stops() -> None:
     gate = threading.Event()
     assistant = FakeAssistant(lambda _: held([Event("writing", text="They met.")], gate))
     page = handlers(assistant)
-    views = page.ask("Where?", (), session="one")
+    views = page.ask("Where?", Talk(), session="one")
     until(views, "They met.")
     rest: list[View] = []
     reader = threading.Thread(target=lambda: rest.extend(views))
@@ -235,7 +238,7 @@ def test_restart_forgets_and_stops() -> None:
     page.give_up(session="one")
     reader.join(PATIENCE)
     fresh = page.restart()
-    assert (fresh.conversation, fresh.now, fresh.past, fresh.busy) == ((), "", "", False)
+    assert (fresh.talk.exchanges, fresh.now, fresh.past, fresh.busy) == ((), "", "", False)
     assert rest == []
     gate.set()
     assert assistant.closed.wait(PATIENCE)
@@ -246,7 +249,7 @@ def test_waiting_for_the_model_is_told() -> None:
     gate = threading.Event()
     assistant = FakeAssistant(lambda _: held([Event("loading")], gate))
     readiness = Readiness("preparing", Progress("loading", 1, 2, "steps"))
-    views = handlers(assistant, readiness).ask("Where?", (), session="one")
+    views = handlers(assistant, readiness).ask("Where?", Talk(), session="one")
     assert "50 %" in until(views, "Preparing the language model").now
     gate.set()
     list(views)
@@ -284,12 +287,12 @@ def test_close_ends_answers_and_watchers() -> None:
     gate = threading.Event()
     assistant = FakeAssistant(lambda _: held([Event("writing", text="They met.")], gate))
     page = handlers(assistant, Readiness())
-    views, watcher = page.ask("Where?", (), session="one"), page.watch()
+    views, watcher = page.ask("Where?", Talk(), session="one"), page.watch()
     until(views, "They met.")
     next(watcher)
     page.close()
     assert list(watcher) == []
-    assert list(views)[-1].conversation[-1].stopped
+    assert list(views)[-1].talk.exchanges[-1].stopped
     gate.set()
 
 

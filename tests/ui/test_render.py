@@ -14,13 +14,14 @@ from rag import Progress
 from tests.ui.fake_assistant import TEXT, answer, cite, document, geneva, hit, refusal
 from ui import render
 from ui.conversation import Exchange, Readiness, Source
+from ui.naming import document_name, file_name
 
 HOSTILE = (
     "<img src=http://evil.test/x> ![x](http://evil.test/y) <script>alert(1)</script> "
     '[1](javascript:alert(1)) [7] "onmouseover=x" \'</mark></article>&amp;'
 )
 TAGS = {
-    *("a", "article", "blockquote", "details", "div", "h2", "h3", "header", "mark", "p"),
+    *("a", "article", "blockquote", "button", "details", "div", "h2", "h3", "header", "mark", "p"),
     *("section", "span", "summary"),
 }
 
@@ -256,7 +257,7 @@ def test_title_that_repeats_the_file_is_not_shown_twice(title: str, shown: str, 
     html = render.sources([item], latest=1)
     assert f"<h3>{shown}</h3>" in html
     assert ('class="file">treaty.txt<' in html) is file
-    assert render.document_name(document(title=title)) == shown
+    assert document_name(document(title=title)) == shown
 
 
 def test_page_and_heading_are_named() -> None:
@@ -270,8 +271,8 @@ def test_page_and_heading_are_named() -> None:
 
 def test_web_address_is_read_as_a_file_name() -> None:
     """A percent sign of an address is undone, one of a file's name is kept."""
-    assert render.file_name(document(uri="http://a.test/b/the%20treaty.html")) == "the treaty.html"
-    assert render.file_name(document(uri="notes/5%20.txt")) == "5%20.txt"
+    assert file_name(document(uri="http://a.test/b/the%20treaty.html")) == "the treaty.html"
+    assert file_name(document(uri="notes/5%20.txt")) == "5%20.txt"
 
 
 def test_badge_says_where_text_goes() -> None:

@@ -83,16 +83,30 @@
     }).observe(chat, { childList: true, subtree: true, characterData: true });
   }
 
+  /* Which part of the page is shown stands in its address, so that a reload keeps it. */
+  function onView() {
+    const links = [...document.querySelectorAll(".views a[data-view]")];
+    const wanted = location.hash.slice(1);
+    const view = links.some((link) => link.dataset.view === wanted) ? wanted : "chat";
+    document.documentElement.dataset.view = view;
+    for (const link of links) {
+      if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+  }
+
   function start() {
     const chat = byId("chat");
     const sources = byId("sources");
     const now = byId("now");
     const question = document.querySelector("#question textarea");
-    if (!chat || !sources || !now || !question) return false;
+    if (!chat || !sources || !now || !question || !document.querySelector(".views a")) return false;
     document.head.append(choice);
     document.addEventListener("click", onClick);
     new MutationObserver(onSources).observe(sources, { childList: true, subtree: true,
       attributes: true, attributeFilter: ["data-turn"] });
+    window.addEventListener("hashchange", onView);
+    onView();
     followConversation(chat);
     onSources();
     /* What is finished is read out; articles under way say that they are busy. */

@@ -1,0 +1,20 @@
+"""What a document is called where people read it. Pure."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+
+from rag import Document
+
+
+def document_name(document: Document) -> str:
+    """Return the title of a document, or its file's name if the title says no more."""
+    name, title = file_name(document), document.title.strip()
+    return name if title in ("", name, PurePosixPath(name).stem) else title
+
+
+def file_name(document: Document) -> str:
+    """Return the name of the document's file, as a person would write it."""
+    name = document.uri.rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
+    return unquote(name) if "://" in document.uri else name

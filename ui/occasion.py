@@ -1,0 +1,42 @@
+"""What a page is built for: an assistant, and questions to begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from rag import Document, Settings
+from ui.handlers import Answerer
+from ui.shelf import Stock
+
+EXAMPLES = (
+    "Which collaborative efforts do Russia's proposals include?",
+    "Where did the U.S. and Russian delegations meet?",
+    "How many diplomatic meetings took place between March and July 2025?",
+    "What did the Treasury Department announce in June 2025, and why?",
+    "Where did Tom Shannon meet his Russian counterpart?",
+    "What would a decline in North American cooperation weaken?",
+)
+
+
+class PageAssistant(Answerer, Stock, Protocol):
+    """An assistant that can also say which model answers, and where."""
+
+    @property
+    def settings(self) -> Settings:
+        """Return what it was set to."""
+
+    @property
+    def model_name(self) -> str:
+        """Return the name of the model that answers."""
+
+    @property
+    def model_host(self) -> str | None:
+        """Return the host that is sent text, None if it stays on this machine."""
+
+
+def examples_for(documents: Sequence[Document]) -> tuple[str, ...]:
+    """Return questions to begin with, where these are the documents they are about."""
+    are_seeds = sum(Path(document.uri).parent.name == "seeds" for document in documents) >= 5
+    return EXAMPLES if are_seeds else ()
