@@ -36,6 +36,9 @@ from rag.sentences import Span, split_sentences
 QUOTING = "quotes only"
 # Quoted sentences, when no model answers: the best, and others nearly as good.
 _MOST_QUOTES, _NEARLY = 3, 2.0
+# A best sentence with these log-odds is quoted even where the model wrote from others, unless
+# their score is about as high.
+_SURELY_RELEVANT, _AS_GOOD = 4.5, 1.0
 # Where documents may disagree, one more is quoted if its best sentence is about as good.
 _OTHER_SIDE = 3.0
 # The model is shown this many sentences at most, none further from the best than this: on
@@ -170,6 +173,8 @@ def answer(
     if not refused and not draft.sentences:
         for evidence in draft.nearest(_NEARLY, _MOST_QUOTES):
             yield Event("writing", text=draft.quote(evidence))
+    if not refused and draft.is_written and (missed := _missed(draft)):
+        yield Event("writing", text=draft.quote(missed, lead="Closest in the documents: "))
     if draft.sentences and asks_for_views(task.question):
         for evidence in _elsewhere(draft):
             document = evidence.passage.document
@@ -179,6 +184,27 @@ def answer(
         draft.said = refusal
         yield Event("writing", text=refusal)
     yield Event("done", answer=_finished(draft, sure, model))
+
+
+def _missed(draft: _Draft) -> Evidence | None:
+    """Return the best sentence if search is sure of it, and the model wrote past it."""
+    found = draft.task.found.evidence
+    near = [e for e in found if e.score > found[0].score - _AS_GOOD]
+    told = draft.citations.values()
+    if draft.signals["relevance"] < _SURELY_RELEVANT or any(
+        _cites(c, e) for e in near for c in told
+    ):
+        return None
+    return with_antecedent(found[0], draft.task.context)
+
+
+def _cites(citation: Citation, evidence: Evidence) -> bool:
+    """Tell whether a citation has part of a sentence."""
+    return (
+        citation.document.id == evidence.passage.document.id
+        and citation.start < evidence.end
+        and evidence.start < citation.end
+    )
 
 
 def _elsewhere(draft: _Draft) -> list[Evidence]:
@@ -295,10 +321,10 @@ def _supported(draft: _Draft, sentence: str) -> Support:
     # A quote of two sentences only where one of them is not enough.
     sources = [*task.context, *draft.nearest(_RELATED, _MOST_FACTS)]
     support = verify(sentence, sources, question=task.searched_for)
-    if support.verdict == "unsupported" or is_short(sentence):
-        return support
     if echoes(sentence, task.question):
         return Support("unsupported", (), support.coverage)
+    if support.verdict == "unsupported" or is_short(sentence):
+        return support
     return weighed(support, task.alike(sentence, " ".join(e.text for e in support.evidence)))
 
 

@@ -72,9 +72,11 @@ def verify(sentence: str, evidence: Sequence[Evidence], *, question: str) -> Sup
 def echoes(sentence: str, question: str) -> bool:
     """Tell whether a sentence only repeats a question that asks for something.
 
-    One without "what", "who" or the like can be answered so: by its own words, affirmed.
+    One without "what", "who" or the like can be answered so: by its own words, affirmed; and
+    one that gives the choice by one of them.
     """
-    asks = any(fold(word) in _ASKING for word in words(question))
+    asked = {fold(word) for word in words(question)}
+    asks = not _ASKING.isdisjoint(asked) and "or" not in asked
     return asks and set(terms(sentence)) <= set(terms(question)) and not numbers(sentence)
 
 

@@ -73,3 +73,21 @@ def test_where_documents_may_disagree_another_one_is_quoted_by_name():
     far = replace(found.evidence[1], score=found.evidence[0].score - 5)
     found = replace(found, evidence=(found.evidence[0], far))
     assert len(answer_of("Holt is for lower tolls.", found=found, question=question).citations) == 1
+
+
+def test_the_best_sentence_is_quoted_where_the_model_wrote_past_it():
+    """If search is sure of it; a reader can then see for himself."""
+    found = found_of(TEXT, OTHER)
+    first, *others = found.evidence
+    found = replace(found, evidence=(replace(first, score=20.0), *others))
+    said = answer_of("The bridge was painted green in 1951 by volunteers.", found=found)
+    assert said.text == (
+        "The bridge was painted green in 1951 by volunteers. [1] Closest in the documents: "
+        "The U.S. Army built the Harwick Bridge in 1932. [2]"
+    )
+    assert [s.verdict for s in said.sentences] == ["supported", "supported"]
+    related = replace(found, signals=replace(SURE, relevance=3.0))
+    said = answer_of("The bridge was painted green in 1951 by volunteers.", found=related)
+    assert len(said.citations) == 1
+    said = answer_of("The U.S. Army built the bridge in 1932.", found=found)
+    assert len(said.citations) == 1

@@ -138,7 +138,8 @@ def test_a_pronoun_may_stand_for_a_name_around_it():
         ("Moscow cites the moon mission.", "Which joint mission does Moscow cite?", False),
         ("The bridge was closed.", "Was the bridge closed?", False),
         ("They met 5 times.", "How many times did they meet?", False),
-        ("The bridge.", "What is closed, the bridge or the road?", True),
+        ("The bridge.", "What is closed, the bridge or the road?", False),
+        ("Lune", "In which town do those who left Lune meet?", True),
     ],
 )
 def test_what_repeats_a_question_that_asks_for_something_is_an_echo(
