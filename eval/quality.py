@@ -26,15 +26,22 @@ XQUAD, CHUNKING = "xquad-en-dev.json", "chunking"
 TABLE = "quality.md"
 # The share of XQuAD's questions whose paragraph is hidden, how many are asked, and which.
 _WITHHELD, _SAMPLE, _DRAW = 0.333, 180, 3
-# The peer takes ten to forty seconds a question.
-_PEER_SAMPLE = 40
 
 System = Literal["Footnote", "Footnote, quotes only", "CitationQueryEngine"]
 SYSTEMS: tuple[System, ...] = ("Footnote", "Footnote, quotes only", "CitationQueryEngine")
 
 # The engine states no confidence.
 _UNSTATED = ("brier_score", "CitationQueryEngine")
-_STAGES = ("retrieval", "evidence", "reading", "prompt", "generation", "verification", "total")
+_STAGES = (
+    "search",
+    "retrieval",
+    "evidence",
+    "reading",
+    "prompt",
+    "generation",
+    "verification",
+    "total",
+)
 _RANKED = {
     "recall@1": 0.95, "recall@5": 0.995, "sentence_recall@3": 0.95,
 }  # fmt: skip
@@ -57,7 +64,8 @@ _SEEDS = {
 class Task:
     """Questions that are asked of one system or more, and what is wanted of the first.
 
-    `bars` are aims by metric, None where there is none; `seconds` those of median and p95.
+    `bars` are aims by metric, None where there is none; `seconds` those of median and 95th
+    percentile.
     """
 
     name: str
@@ -66,6 +74,8 @@ class Task:
     bars: Mapping[str, float | None]
     systems: tuple[System, ...]
     seconds: tuple[float, float] | None = None
+    peer_sample: int = 0
+    """How many questions the engine is asked, which takes it ten to forty seconds each."""
 
 
 def tasks(data: Path | None, seeds: Path, seeds_cases: Path) -> list[Task]:
@@ -88,9 +98,10 @@ def tasks(data: Path | None, seeds: Path, seeds_cases: Path) -> list[Task]:
     if xquad and xquad.exists():
         asked = _request(xquad, "squad", withhold=_WITHHELD, limit=_SAMPLE, seed=_DRAW)
         title = "XQuAD, answers, every third question without its paragraph"
-        found.append(Task("xquad", title, asked, _XQUAD, SYSTEMS, (4.5, 8.0)))
+        found.append(Task("xquad", title, asked, _XQUAD, SYSTEMS, (4.5, 8.0), peer_sample=40))
     own = _request(seeds_cases, "jsonl", documents=(seeds,), split="dev")
-    found.append(Task("seeds", "The seeds' questions, dev half", own, _SEEDS, SYSTEMS))
+    title = "The seeds' questions, dev half"
+    found.append(Task("seeds", title, own, _SEEDS, SYSTEMS, peer_sample=20))
     return found
 
 
@@ -168,8 +179,7 @@ def _run(task: Task, system: System, settings: Settings, folder: Path) -> None:
         from eval.peer import CitationQueryEngineAssistant
 
         opened = CitationQueryEngineAssistant
-        limit = min(_PEER_SAMPLE, request.options.limit or _PEER_SAMPLE)
-        request = replace(request, options=replace(request.options, limit=limit))
+        request = replace(request, options=replace(request.options, limit=task.peer_sample))
     evaluate(request, settings, open_assistant=opened)
 
 

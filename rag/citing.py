@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 from rag.schema import Evidence, Verdict
 from rag.words import fold, names, negations, numbers, stem, terms, words
@@ -44,6 +45,7 @@ class _Claim:
     terms: frozenset[str]
     free: frozenset[str]
     numbers: frozenset[str]
+    numbers_asked: frozenset[str]
     names: frozenset[str]
     denies: bool
     told: frozenset[str]
@@ -77,7 +79,8 @@ def echoes(sentence: str, question: str) -> bool:
     """
     asked = {fold(word) for word in words(question)}
     asks = not _ASKING.isdisjoint(asked) and "or" not in asked
-    return asks and set(terms(sentence)) <= set(terms(question)) and not numbers(sentence)
+    new = set(terms(sentence)) - set(terms(question)) or numbers(sentence) - numbers(question)
+    return asks and not new
 
 
 def is_short(sentence: str) -> bool:
@@ -173,6 +176,7 @@ def _claim(sentence: str, question: str) -> _Claim:
         terms=said,
         free=said & asked,
         numbers=frozenset(numbers(sentence)),
+        numbers_asked=frozenset(numbers(question)),
         names=frozenset(names(sentence)),
         denies=negations(sentence) > 0,
         told=said - asked,
@@ -202,6 +206,9 @@ def _judge(claim: _Claim, evidence: Sequence[Evidence]) -> Support:
     )
     grounded = (
         _names_hold(claim, evidence)
+        # A second quote on somebody else lends what it says of them.
+        and not any(names(text) - claim.names for text in texts[1:])
+        and not any(_pairs_otherwise(claim, text) for text in texts)
         and (not _gives_cause(claim.words) or any(_gives_cause(words(fold(t))) for t in texts))
         and (len(claim.terms) > _SHORT or _is_on_question(claim, held))
     )
@@ -246,6 +253,24 @@ def _reverses(claim: _Claim, text: str) -> bool:
     return len(order) == 2 and places[0] > places[1] and not passive
 
 
+def _pairs_otherwise(claim: _Claim, text: str) -> bool:
+    """Tell whether "respectively" gives the numbers of a text to others than the text does.
+
+    Numbers of the question and new ones must keep their order, or both turn it round.
+    """
+    if "respectively" not in claim.words:
+        return False
+    places = {number: n for n, number in enumerate(_in_order(text))}
+    told = [number for number in _in_order(" ".join(claim.words)) if number in places]
+    lists = [[places[n] for n in told if (n in claim.numbers_asked) is of] for of in (True, False)]
+    turned = {one > other for order in lists for one, other in pairwise(order)}
+    return len(turned) > 1
+
+
+def _in_order(text: str) -> list[str]:
+    return [number for word in words(text) for number in numbers(word)]
+
+
 def _gives_cause(found: Iterable[str]) -> bool:
     return not _CAUSAL.isdisjoint(found)
 
@@ -257,8 +282,9 @@ def _numbers(texts: Sequence[str]) -> set[str]:
 def _names_hold(claim: _Claim, evidence: Sequence[Evidence]) -> bool:
     """A name must stand in the quotes, or in the question and around the quotes.
 
-    One from around must not take the place of another: "Moscow regrets" is not what "London
-    regrets" says. Nor may a name do for two: "Ann thanked Ann" is not "she thanked Ann".
+    One from around must not take the place of another, nor stand beside one: "Moscow regrets"
+    is not what "London regrets" says, nor "Moscow and London regret". Nor may a name do for
+    two: "Ann thanked Ann" is not "she thanked Ann".
     """
     quoted = Counter(part for e in evidence for part in _folded_words(e.text))
     said = Counter(part for word in claim.words for part in _folded_words(word))
@@ -274,7 +300,8 @@ def _names_hold(claim: _Claim, evidence: Sequence[Evidence]) -> bool:
     if not all(name in around and set(terms(name)) <= claim.free for name in foreign):
         return False
     others = {name for e in evidence for name in names(e.text)} - claim.names
-    return not foreign or not others or bool(_POINTING & quoted.keys())
+    stands_alone = not others and len(foreign) == len(claim.names)
+    return not foreign or stands_alone or bool(_POINTING & quoted.keys())
 
 
 def _folded_words(text: str) -> list[str]:

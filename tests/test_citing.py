@@ -120,6 +120,45 @@ def test_a_name_in_the_place_of_another_is_never_supported(sentence: str):
     assert verify(sentence, evidence_of(told), question=question).verdict != "supported"
 
 
+@pytest.mark.parametrize(
+    ("sentence", "supported"),
+    [
+        ("Margins in 2016 and 2018 were 33.4 and 32.2 percent, respectively.", True),
+        ("Margins in 2018 and 2016 were 32.2 and 33.4 percent, respectively.", True),
+        ("Margins in 2016 and 2018 were 32.2 and 33.4 percent, respectively.", False),
+        ("Margins in 2018 and 2016 were 33.4 and 32.2 percent, respectively.", False),
+    ],
+)
+def test_numbers_given_to_others_than_their_own_are_never_supported(
+    sentence: str, *, supported: bool
+):
+    """Though each of them stands in the quote."""
+    told = "Margins were 32.2 percent and 33.4 percent in 2018 and 2016, respectively."
+    question = "What were the margins in 2016 and 2018?"
+    verdict = verify(sentence, evidence_of(told), question=question).verdict
+    assert (verdict == "supported") is supported
+
+
+def test_a_name_beside_one_of_the_quote_is_never_supported():
+    """What is said of one of two is not said of both."""
+    told = "Holt has to pay for the bridge within five years."
+    sentence = "Holt and Reed have to pay for the bridge within five years."
+    evidence = evidence_of(f"{told} Reed owns a dam.")
+    support = verify(sentence, evidence, question="Do Holt and Reed have to pay for the bridge?")
+    assert support.verdict != "supported"
+
+
+def test_what_a_second_quote_says_of_somebody_else_is_not_supported():
+    """Ghazan is no grandson because Batu is one."""
+    told = (
+        "Hulagu's descendant Ghazan Khan would beat the Egyptian Mamluks right out of Palestine.",
+        "In 1237 Batu Khan, a grandson of Genghis Khan, invaded Rus.",
+    )
+    sentence = "Ghazan Khan, a grandson of Genghis Khan, beat the Mamluks out of Palestine."
+    question = "Which of Genghis Khan's descendants beat the Mamluks?"
+    assert verify(sentence, evidence_of(*told), question=question).verdict != "supported"
+
+
 def test_a_pronoun_may_stand_for_a_name_around_it():
     """As long as no name of the quote is put aside."""
     told = "Ann Holt is the mayor of Lune. She thanked Bern for the bridge."
@@ -139,6 +178,7 @@ def test_a_pronoun_may_stand_for_a_name_around_it():
         ("The bridge was closed.", "Was the bridge closed?", False),
         ("They met 5 times.", "How many times did they meet?", False),
         ("The bridge.", "What is closed, the bridge or the road?", False),
+        ("The road lies west of route 41.", "Which road lies west of route 41?", True),
         ("Lune", "In which town do those who left Lune meet?", True),
     ],
 )
