@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import ROOT
+from tests.ui.served import surroundings
 from tests.ui.visits import Visit, chromium
 
 pytestmark = pytest.mark.browser
@@ -49,7 +49,7 @@ def serve(*arguments: str) -> Iterator[SlowPage]:
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=surroundings("none"),
     )
     try:
         yield SlowPage(process)
