@@ -148,6 +148,26 @@ def test_a_name_beside_one_of_the_quote_is_never_supported():
     assert support.verdict != "supported"
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The Harwick Bridge was opened in 1951 by the mayor of Lune.",
+        "The bridge of Harwick was painted green by volunteers from Kendal.",
+        "Ada Morley led the museum until 2012.",
+    ],
+)
+def test_a_quote_of_another_document_never_supports_a_sentence(sentence: str):
+    """Though it says the same of something else, and the right document is there, too."""
+    others = (
+        "The Anders Bridge was opened in 1951 by the mayor of Lune.",
+        "The Anders Bridge was painted green by volunteers from Kendal.",
+        "Anna Keller led the museum until 2012.",
+    )
+    evidence = evidence_of(*others, BRIDGE)
+    question = "What do you know of the Harwick Bridge and Ada Morley?"
+    assert verify(sentence, evidence, question=question).verdict != "supported"
+
+
 def test_what_a_second_quote_says_of_somebody_else_is_not_supported():
     """Ghazan is no grandson because Batu is one."""
     told = (
