@@ -206,8 +206,8 @@ def _judge(claim: _Claim, evidence: Sequence[Evidence]) -> Support:
     )
     grounded = (
         _names_hold(claim, evidence)
-        # A second quote on somebody else lends what it says of them.
-        and not any(names(text) - claim.names for text in texts[1:])
+        # Of two quotes, one on somebody else would lend what it says of them.
+        and not (len(texts) > 1 and any(names(text) - claim.names for text in texts))
         and not any(_pairs_otherwise(claim, text) for text in texts)
         and (not _gives_cause(claim.words) or any(_gives_cause(words(fold(t))) for t in texts))
         and (len(claim.terms) > _SHORT or _is_on_question(claim, held))
