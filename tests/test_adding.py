@@ -294,9 +294,12 @@ def test_interrupt_while_adding(home: Path, tmp_path: Path) -> None:
     files = write_files(tmp_path / "files", **{f"f{n}": words_of(6000, seed=n) for n in range(30)})
     child = start_python(
         """
+        import signal
         import sys
         from pathlib import Path
         from tests.homes import open_home
+        # Ignored in all that a shell starts in the background.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with open_home(Path(sys.argv[1])) as assistant:
             assistant.add(sys.argv[2], progress=lambda p: print(p.done, flush=True))
         """,
