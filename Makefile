@@ -37,7 +37,7 @@ check: .venv/.installed-dev ## Check style, layout and types
 eval: setup ## Measure answers on the seeds' development questions (10 minutes)
 	$(BIN)/footnote eval --split dev $(EVAL)
 
-eval-full: setup ## Measure everything, beside other systems (90 minutes); EVAL=FOLDER adds XQuAD
+eval-full: setup ## Measure everything, beside other systems (75 minutes); EVAL=FOLDER adds XQuAD
 	$(BIN)/footnote eval --full $(EVAL)
 
 gate: setup ## Fail if search or answers got worse than the figures in eval/data

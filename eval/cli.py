@@ -26,7 +26,7 @@ Measure how well documents are searched, cited and answered from.
   footnote eval compare A B          what changed between two runs
   footnote eval report A             an earlier run, scored again
   footnote eval calibrate A ...      fit the confidence to runs on your own questions
-  footnote eval --full [DATA]        the tables of docs/quality.md: an hour and a half
+  footnote eval --full [DATA]        the tables of docs/quality.md: 75 minutes
   footnote eval --speed              how fast everything is on this machine
 """
 

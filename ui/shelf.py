@@ -91,10 +91,9 @@ class Shelf:
     def __init__(self, stock: Stock, uploads: Path) -> None:
         self._stock = stock
         self._uploads = uploads
-        self._guard = threading.Condition()
+        self._guard = threading.RLock()
         self._waiting: deque[int] = deque()
         self._arrivals: dict[int, Arrival] = {}
-        self._stopping: set[int] = set()
         self._changes = 0
         self._closed = False
         self._worker: threading.Thread | None = None
@@ -130,7 +129,6 @@ class Shelf:
         with self._guard:
             for arrival in list(self._arrivals.values()):
                 if number in (None, arrival.number) and not arrival.finished:
-                    self._stopping.add(arrival.number)
                     is_waiting = arrival.state == "waiting"
                     if is_waiting:
                         self._waiting.remove(arrival.number)
@@ -149,7 +147,8 @@ class Shelf:
         except UnknownDocument:
             return  # removed in another tab: it is gone, as was wanted
         finally:
-            self._touch()
+            with self._guard:
+                self._changed()
         path = Path(document.uri)
         if path.parent == self._uploads:
             path.unlink(missing_ok=True)
@@ -219,7 +218,7 @@ class Shelf:
 
         def tell(progress: Progress) -> None:
             with self._guard:
-                if number in self._stopping:
+                if self._arrivals[number].state == "stopping":
                     raise _Stopped
                 share = progress.done / progress.total if progress.total else 0.0
                 seconds = time.monotonic() - started
@@ -244,13 +243,8 @@ class Shelf:
         self._arrivals[arrival.number] = arrival
         self._changed()
 
-    def _touch(self) -> None:
-        with self._guard:
-            self._changed()
-
     def _changed(self) -> None:
         self._changes += 1
-        self._guard.notify_all()
 
 
 def _outcome(report: AddReport) -> tuple[State, str | None]:
