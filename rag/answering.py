@@ -102,6 +102,7 @@ class _Draft:
     said_nothing: bool = False
     """Whether the model found no answer, or wrote nothing that the evidence supports."""
     signals: dict[str, float] = field(default_factory=dict)
+    prompts: list[str] = field(default_factory=list)
     is_written: bool = False
     """Whether the model wrote any of it."""
 
@@ -229,6 +230,7 @@ def _read(draft: _Draft, model: ChatModel) -> float | None:
         for evidence in draft.evidence[:_READ]:
             text = with_antecedent(evidence, draft.task.context).text
             prompt = reading_messages(text, draft.task.searched_for)
+            draft.prompts.append(prompt[-1].content)
             none = model.odds(prompt, word=NONE)
             if none is None:
                 return None
@@ -256,6 +258,7 @@ def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event
     # read, and is led astray by what is merely related.
     facts = [e.text for e in draft.nearest(_RELATED, _MOST_FACTS)]
     prompt = answer_messages(facts, task.question, subject=task.subject)
+    draft.prompts.append(prompt[-1].content)
     reply, done = "", 0
     started = time.monotonic()
     try:
@@ -352,4 +355,6 @@ def _finished(draft: _Draft, sure: float, model: ChatModel | None) -> Answer:
         usage=draft.usage,
         notice=draft.notice,
         signals=draft.signals,
+        evidence=tuple(draft.evidence),
+        prompts=tuple(draft.prompts),
     )

@@ -125,7 +125,10 @@ class Answer:
     `text` carries a marker `[n]` after each sentence for each of its citations. A refusal
     has no citations; its `hits` are the nearest passages. `notice` says in one sentence
     what was out of the ordinary (a model that failed, say), or is None.
-    `signals` are the numbers, by name, that the confidence was computed from. `timings` are
+    `signals` are the numbers, by name, that the confidence was computed from. `evidence` are
+    the sentences it was written from, best first. `prompts` are the words that the language
+    model was given for this question, in order; instructions that are the same for every
+    question (`rag.prompts`) stood before them. `timings` are
     seconds: of `retrieval`, `evidence` (sentences ranked), `reading` (by the language model,
     in doubt), `prompt` (until its first word), `generation`, `verification`, and the `total`.
     """
@@ -143,6 +146,8 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     notice: str | None = None
     signals: Mapping[str, float] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
+    prompts: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain dictionaries, lists, strings and numbers."""

@@ -90,6 +90,8 @@ def _joined(question: str, searched_for: str, parts: Sequence[Answer]) -> Answer
         usage=sum((part.usage for part in parts), Usage()),
         notice=next((part.notice for part in parts if part.notice), None),
         signals=least_sure.signals,
+        evidence=tuple(chain.from_iterable(part.evidence for part in parts)),
+        prompts=tuple(chain.from_iterable(part.prompts for part in parts)),
     )
 
 

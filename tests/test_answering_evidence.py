@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rag.answering import QUOTING, Manner, answer
 from rag.calibration import named
+from rag.schema import Answer
 
 from .asking import CALIBRATION, OTHER, TEXT, answer_of, task_of
 from .fakes import ScriptedModel
@@ -91,3 +92,20 @@ def test_the_best_sentence_is_quoted_where_the_model_wrote_past_it():
     assert len(said.citations) == 1
     said = answer_of("The U.S. Army built the bridge in 1932.", found=found)
     assert len(said.citations) == 1
+
+
+def test_an_answer_tells_what_the_model_was_given():
+    """The words of this question, as they were sent, and the sentences it could choose from."""
+    model = ScriptedModel("Ada Morley designed it in Lancaster.")
+    task = task_of(found_of(TEXT, OTHER))
+    said = list(answer(task, Manner(model, CALIBRATION, 0.4, 100)))[-1].answer
+    assert said is not None
+    assert list(said.prompts) == [prompt[-1].content for prompt in model.prompts]
+    assert {e.text for e in said.evidence} == {e.text for e in task.found.evidence}
+    assert Answer.from_json(said.to_json()) == said
+
+
+def test_no_model_was_given_anything():
+    """Quotes come from the evidence alone."""
+    said = answer_of()
+    assert (said.prompts, bool(said.evidence)) == ((), True)

@@ -57,6 +57,7 @@ def test_what_the_model_reads_decides_in_doubt():
     assert not no.answered
     assert yes.confidence > 0.5 > no.confidence
     assert "reading" in yes.timings
+    assert [p for p in yes.prompts if p.startswith("Text: ")]
 
 
 def test_reading_ends_with_a_sentence_that_states_the_answer():

@@ -52,6 +52,7 @@ def test_the_parts_follow_each_other_with_numbers_that_run_on():
     assert [c.quote for c in said.citations] == [BRIDGE, DAM]
     assert [s.citations for s in said.sentences] == [(c,) for c in said.citations]
     assert (said.question, said.answered, said.timings["retrieval"]) == ("Both?", True, 2.0)
+    assert [e.text for e in said.evidence] == [BRIDGE, DAM]
 
 
 def test_a_part_that_is_not_found_is_named():
