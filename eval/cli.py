@@ -26,6 +26,7 @@ Measure how well documents are searched, cited and answered from.
   footnote eval compare A B          what changed between two runs
   footnote eval report A             an earlier run, scored again
   footnote eval calibrate A ...      fit the confidence to runs on your own questions
+  footnote eval export-feedback F    your ratings in the chat page, as cases
   footnote eval --full [DATA]        the tables of docs/quality.md: 75 minutes
   footnote eval --speed              how fast everything is on this machine
 """
@@ -187,7 +188,30 @@ def _calibrate(arguments: argparse.Namespace, settings: Settings) -> int:
     return calibrate_from([Path(run) for run in arguments.what[1:]], settings, arguments.out)
 
 
-_ABOUT_RUNS = {"compare": _compare, "report": _report, "calibrate": _calibrate}
+def _export(arguments: argparse.Namespace, settings: Settings) -> int:
+    if len(arguments.what) != 2:
+        raise UsageError("Name the file to write: footnote eval export-feedback cases.jsonl.")
+    # Heavy, as above.
+    from eval.feedback import UNFINISHED, export_feedback
+
+    path = Path(arguments.what[1])
+    exported = export_feedback(settings, path)
+    print(f"{len(exported.cases)} cases written to {path}.")
+    if exported.unfinished:
+        beside = path.with_name(path.stem + UNFINISHED)
+        print(
+            f"{len(exported.unfinished)} answers were not helpful, and only you know what would "
+            f'be right: fill in "answers" or "evidence" in {beside}, and take "answered" out.'
+        )
+    return 0
+
+
+_ABOUT_RUNS = {
+    "compare": _compare,
+    "report": _report,
+    "calibrate": _calibrate,
+    "export-feedback": _export,
+}
 
 
 def _published(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -368,8 +368,9 @@ class Bars:
         if self._bar is None or progress.task != self._task:
             self.close()
             self._task = progress.task
-            # Piped, a line now and then; on a terminal, as often as tqdm likes.
-            often = 0.1 if sys.stderr.isatty() else 10.0
+            # Piped, a line now and then, or as often as tqdm's own variable says.
+            piped = float(os.environ.get("TQDM_MININTERVAL", "10"))
+            often = 0.1 if sys.stderr.isatty() else piped
             self._bar = tqdm(
                 desc=progress.task,
                 total=progress.total,

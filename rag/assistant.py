@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     from llama_index.core.retrievers import BaseRetriever
 
     from rag.conversations import Conversations
-    from rag.index import VectorIndex
     from rag.library import Library
-    from rag.retrieval import Retriever
 
 
 class Assistant:
@@ -67,17 +65,15 @@ class Assistant:
     ) -> None:
         # Heavy: NumPy is not needed to show a help text.
         from rag.library import Library
-        from rag.ownership import Ownership
+        from rag.picturing import Pages
+        from rag.searching import Searching
 
         self.settings = settings or Settings()
-        self._read_only = read_only
-        self._guard = threading.RLock()
         self._writing = threading.Lock()
         self._parts = Parts(self.settings, embedder=embedder, reranker=reranker, model=model)
-        self._index: VectorIndex | None = None
-        self._retriever: Retriever | None = None
-        self._ownership = Ownership(self.settings.home)
         self._library: Library = Library(self.settings.home, read_only=read_only)
+        self._searching = Searching(self.settings, self._library, self._parts, read_only=read_only)
+        self._pages = Pages(self._library, self.settings)
 
     def __enter__(self) -> Self:
         return self
@@ -89,10 +85,10 @@ class Assistant:
         """Stop the models, close the index and the library, give up the home."""
         with ExitStack() as stack:
             # In reverse order: the home is given up last.
-            stack.callback(self._ownership.release)
+            stack.callback(self._searching.ownership.release)
             stack.callback(self._library.close)
-            if self._index is not None:
-                stack.callback(self._index.close)
+            stack.callback(self._searching.close_index)
+            stack.callback(self._pages.close)
             stack.callback(self._parts.close)
 
     # Documents ------------------------------------------------------------------
@@ -121,17 +117,17 @@ class Assistant:
         limits = Limits(settings.passage_characters, file_bytes, settings.parse_seconds)
         wanted = [paths] if isinstance(paths, str | Path) else list(paths)
         with self._writing:
-            self._own()
-            embedder = self._ready_embedder()
-            index = self._open_index(embedder.fingerprint)
+            self._searching.own()
+            embedder = self._searching.embedder()
+            index = self._searching.open_index(embedder.fingerprint)
             return Adder(self._library, index, embedder, limits).add(wanted, progress)
 
     def remove(self, document_id: str) -> Document:
         """Remove a document; returns what it was. Raises UnknownDocument, LibraryLocked."""
         with self._writing:
-            self._own()
+            self._searching.own()
             document = self._library.document(document_id)
-            index = self._open_index(self._library.embedding or "")
+            index = self._searching.open_index(self._library.embedding or "")
             index.delete(self._library.remove(document_id))
             index.settle()
             return document
@@ -148,6 +144,41 @@ class Assistant:
         """Return the passages of a document, in order. Raises UnknownDocument."""
         return self._library.passages_of(document_id)
 
+    def page_of(self, document_id: str, offset: int) -> int | None:
+        """Return the page, from 1, of a character; None for a document without pages."""
+        return self._library.page_of(document_id, offset)
+
+    def page_image(
+        self,
+        document_id: str,
+        page: int,
+        *,
+        quotes: Sequence[tuple[int, int]] = (),
+        crop: bool = False,
+    ) -> bytes:
+        """Return a page (counted from 1) of a PDF as PNG, with these stretches of text marked.
+
+        `quotes` are (start, end) in `text_of`. With `crop`, only the part around them is drawn.
+
+        Raises:
+            UnknownDocument: there is no such document.
+            LoadError: it has no such page, or its file is gone or has changed since.
+        """
+        return self._pages.image(document_id, page, quotes=quotes, crop=crop)
+
+    def change(self, **settings: Any) -> None:
+        """Answer by other settings from now on: `llm`, `passages`, `evidence`, `strictness`.
+
+        Raises ConfigError for a wrong value, and UsageError for any other setting.
+        """
+        other = sorted(set(settings) - {"llm", "passages", "evidence", "strictness"})
+        if other:
+            raise UsageError(f"{other[0]} cannot be changed while running. Start anew with it.")
+        changed = self.settings.changed(**settings)
+        if changed.llm != self.settings.llm:
+            self._parts.change_model(changed)
+        self.settings = changed
+
     def reembed(self, *, progress: ProgressCallback | None = None) -> int:
         """Embed all passages with the model of the settings; return how many.
 
@@ -157,11 +188,11 @@ class Assistant:
         from rag.adding import embed_anew
 
         with self._writing:
-            self._own()
-            embedder = self._ready_embedder(checked=False)
+            self._searching.own()
+            embedder = self._searching.embedder(checked=False)
             count = embed_anew(self._library, embedder, progress)
-            self._close_index()
-            self._open_index(embedder.fingerprint).wait()
+            self._searching.close_index()
+            self._searching.open_index(embedder.fingerprint).wait()
             return count
 
     # Questions ------------------------------------------------------------------
@@ -184,7 +215,9 @@ class Assistant:
         """
         searched_for = self._understood(question, history)[1]
         limit = _at_least_one(self.settings.passages if k is None else k)
-        return self._search().search(searched_for, k=limit, documents=self._known(documents))
+        return self._searching.retriever().search(
+            searched_for, k=limit, documents=self._known(documents)
+        )
 
     def evidence(
         self,
@@ -201,7 +234,9 @@ class Assistant:
         searched_for = self._understood(question, history)[1]
         limit = _at_least_one(self.settings.evidence if k is None else k)
         known, passages = self._known(documents), self.settings.passages
-        found = self._search().find(searched_for, k=passages, sentences=limit, documents=known)
+        found = self._searching.retriever().find(
+            searched_for, k=passages, sentences=limit, documents=known
+        )
         return list(found.evidence)
 
     def ask(
@@ -246,7 +281,7 @@ class Assistant:
         # Heavy: only those who answer need the prompts.
         from rag.prompts import fixed_messages
 
-        self._search().search("warm", k=1)
+        self._searching.retriever().search("warm", k=1)
         model = self._parts.chat_model
         if model is not None:
             for beginning in fixed_messages():
@@ -256,8 +291,8 @@ class Assistant:
 
     def announce(self, url: str) -> None:
         """Tell others, who find the home taken, where its owner can be reached."""
-        self._own()
-        self._ownership.describe({"url": url})
+        self._searching.own()
+        self._searching.ownership.describe({"url": url})
 
     @property
     def model_name(self) -> str:
@@ -312,7 +347,11 @@ class Assistant:
 
         yield Event("searching")
         started = time.monotonic()
-        search, k, sentences = self._search(), self.settings.passages, self.settings.evidence
+        search, k, sentences = (
+            self._searching.retriever(),
+            self.settings.passages,
+            self.settings.evidence,
+        )
         tasks = tasks_of(
             parts,
             lambda part: search.find(part, k=k, sentences=sentences, documents=documents),
@@ -347,51 +386,6 @@ class Assistant:
     def _known(self, documents: Sequence[str] | None) -> list[str] | None:
         wanted = [documents] if isinstance(documents, str) else documents
         return None if wanted is None else [self._library.document(i).id for i in wanted]
-
-    def _own(self) -> None:
-        if self._read_only:
-            raise StoreError("This assistant only reads. Open it without read_only to write.")
-        self._ownership.acquire()
-
-    def _open_index(self, fingerprint: str) -> VectorIndex:
-        # Heavy: NumPy.
-        from rag.index import VectorIndex
-
-        with self._guard:
-            if self._index is None:
-                folder, url = self.settings.home / "chroma", self.settings.chroma_url
-                self._index = VectorIndex(self._library, folder, fingerprint, url=url)
-                self._retriever = None
-            self._index.open_soon()
-            return self._index
-
-    def _close_index(self) -> None:
-        with self._guard:
-            index, self._index, self._retriever = self._index, None, None
-        if index is not None:
-            index.close()
-
-    def _search(self) -> Retriever:
-        # Heavy: NumPy.
-        from rag.retrieval import Retriever
-
-        # Checked each time: another process may have embedded the library anew.
-        embedder = self._ready_embedder()
-        with self._guard:
-            may_own = self._index is None and not self._read_only
-            if may_own and self._ownership.try_acquire():
-                self._open_index(embedder.fingerprint)
-            if self._retriever is None:
-                self._retriever = Retriever(
-                    self._library, self._index, embedder, self._parts.reranker
-                )
-            return self._retriever
-
-    def _ready_embedder(self, *, checked: bool = True) -> Embedder:
-        embedder = self._parts.embedder
-        if checked:
-            self._library.refuse_other(embedder.fingerprint)
-        return embedder
 
 
 def _at_least_one(k: int) -> int:

@@ -68,6 +68,15 @@ def clean_line(text: str) -> str:
     return " ".join(clean_characters(text).split())
 
 
+def letters_of(text: str) -> str:
+    """Return the letters and digits alone, without case or accents.
+
+    So the same words are the same wherever lines, hyphens or ligatures were put.
+    """
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(character for character in plain if character.isalnum())
+
+
 def lay_out(pieces: Iterable[Piece]) -> Layout:
     """Clean the pieces and join them, each on a new line."""
     lines: list[str] = []

@@ -68,6 +68,15 @@ class Conversations:
         )
         return [_exchange(row) for row in rows]
 
+    def exchange(self, exchange_id: str) -> Exchange:
+        """Return one question with its answer; raises UnknownConversation."""
+        rows = self._database.rows(
+            "SELECT id, asked_at, answer FROM exchanges WHERE id = ?", (exchange_id,)
+        )
+        if not rows:
+            raise _unknown(exchange_id, "exchange")
+        return _exchange(rows[0])
+
     def start(self, title: str) -> Conversation:
         """Begin a conversation; a title too long for one line is cut."""
         identity, now = uuid.uuid4().hex, _now()
@@ -147,6 +156,15 @@ class Conversations:
                 "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?, ?)",
                 (exchange_id, citation or 0, helpful, reason.strip(), _now()),
             )
+
+    def ratings(self, conversation_id: str) -> dict[tuple[str, int | None], bool]:
+        """Return which of its answers, and of their citations by number, were called helpful."""
+        rows = self._database.rows(
+            "SELECT f.exchange, f.citation, f.helpful FROM feedback f JOIN exchanges e "
+            "ON e.id = f.exchange WHERE e.conversation = ?",
+            (conversation_id,),
+        )
+        return {(row[0], row[1] or None): bool(row[2]) for row in rows}
 
     def feedback(self) -> list[Feedback]:
         """Return all ratings, the first given first."""

@@ -10,7 +10,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -106,8 +106,12 @@ class Library:
 
     def page_of(self, document_id: str, offset: int) -> int | None:
         """Return the page that holds a character, None for a document without pages."""
+        return page_at(self.page_starts(document_id), offset)
+
+    def page_starts(self, document_id: str) -> list[int]:
+        """Return where each page starts; none for a document without pages, or one that went."""
         rows = self._database.rows("SELECT pages FROM documents WHERE id = ?", (document_id,))
-        return page_at(json.loads(rows[0][0]), offset) if rows else None
+        return list(json.loads(rows[0][0])) if rows else []
 
     def entries(self, passage_ids: Iterable[str]) -> dict[str, Entry]:
         """Return the passages that are in the library, by id; others are left out."""
@@ -293,19 +297,7 @@ class Library:
         cursor = connection.execute(
             f"INSERT INTO documents ({_DOCUMENT}, folder, pages, text) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                document.id,
-                document.uri,
-                document.title,
-                document.mime,
-                document.sha256,
-                document.n_characters,
-                document.n_passages,
-                document.added_at,
-                new.folder,
-                json.dumps(new.loaded.pages),
-                text,
-            ),
+            (*astuple(document), new.folder, json.dumps(new.loaded.pages), text),
         )
         for position, (chunk, vector) in enumerate(zip(new.chunks, new.vectors, strict=True)):
             passage = passage_id(document.id, position), cursor.lastrowid, position

@@ -1,4 +1,4 @@
-"""Turns a file into text with the places of its pages and headings.
+"""Turns a file into text with the places of its pages and headings, or a page into a picture.
 
 Knows nothing of formats: a child process with little power parses, so that no file can
 take this one down. Exactly those bytes are parsed that were hashed.
@@ -6,6 +6,7 @@ take this one down. Exactly those bytes are parsed that were hashed.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -62,10 +63,7 @@ class Loader:
         if mime is None:
             raise RejectedFile(unsupported(path))
         data = b"".join(read_chunks(path, limit_bytes=self._max_bytes))
-        with self._lock:
-            reply = self._parse(path, mime, data)
-        if "rejected" in reply:
-            raise RejectedFile(f"{show(path.name)} {reply['rejected']}")
+        reply = self._parse(path, data, {"mime": mime})
         return hashlib.sha256(data).hexdigest(), LoadedText(
             text=reply["text"],
             title=reply["title"],
@@ -74,19 +72,50 @@ class Loader:
             headings=tuple(Heading(start, text) for start, text in reply["headings"]),
         )
 
+    def draw(
+        self,
+        path: Path,
+        page: int,
+        marks: Sequence[tuple[str, int]],
+        *,
+        sha256: str,
+        crop: bool,
+    ) -> bytes:
+        """Return a page of a PDF, from 1, as PNG with the words of `marks` marked.
+
+        With each mark comes how many letters and digits of the page stand before it. With
+        `crop`, only the part of the page around them.
+
+        Raises:
+            RejectedFile: the file has other bytes than those with this hash, or no such page.
+            FailedFile: it could not be read now, and may be at another try.
+        """
+        data = b"".join(read_chunks(path, limit_bytes=self._max_bytes))
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise RejectedFile(f"{show(path.name)} has changed since it was added. Add it again.")
+        reply = self._parse(path, data, {"page": page, "marks": marks, "crop": crop})
+        return base64.b64decode(reply["image"])
+
     def close(self) -> None:
         """End the child process; a later load starts another."""
         with self._lock:
             self._stop()
 
-    def _parse(self, path: Path, mime: str, data: bytes) -> dict[str, Any]:
-        parser = self._start()
+    def _parse(self, path: Path, data: bytes, request: dict[str, Any]) -> dict[str, Any]:
         header = {
-            "mime": mime,
+            **request,
             "stem": show(path.stem),
             "size": len(data),
             "seconds": self._seconds,
         }
+        with self._lock:
+            reply = self._ask(path, header, data)
+        if "rejected" in reply:
+            raise RejectedFile(f"{show(path.name)} {reply['rejected']}")
+        return reply
+
+    def _ask(self, path: Path, header: dict[str, Any], data: bytes) -> dict[str, Any]:
+        parser = self._start()
         try:
             return parser.ask(header, data, seconds=self._seconds)
         except TimeoutError as error:

@@ -1,4 +1,4 @@
-"""Turns the bytes of a file into text, as a child process that may be killed at any time.
+"""Turns the bytes of a file into text or a picture, as a child that may be killed at any time.
 
 Knows nothing of the library: it reads a request from its input, answers on its output,
 and ends when its input is closed. A request is a line of JSON, then as many bytes of the
@@ -7,6 +7,7 @@ file as that line says; an answer is a line with a length, then so many bytes of
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import resource
@@ -118,6 +119,8 @@ def answer(request: dict[str, Any], data: bytes) -> dict[str, Any]:
     """Return what came of one file, as plain values."""
     stem = clean_line(request["stem"]) or "Untitled"
     try:
+        if "page" in request:
+            return {"image": draw(data, request)}
         title, layout = parse(data, mime=request["mime"], stem=stem)
     except RejectedFile as error:
         return {"rejected": str(error)}
@@ -131,6 +134,15 @@ def answer(request: dict[str, Any], data: bytes) -> dict[str, Any]:
         "pages": layout.pages,
         "headings": layout.headings,
     }
+
+
+def draw(data: bytes, request: dict[str, Any]) -> str:
+    """Return a page of a PDF as PNG in base64; raises RejectedFile."""
+    # Imported with the first page, as parsers are.
+    from rag.parsing_pdf import draw_page
+
+    picture = draw_page(data, request["page"], request["marks"], crop=request["crop"])
+    return base64.b64encode(picture).decode("ascii")
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:

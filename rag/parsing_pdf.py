@@ -1,4 +1,4 @@
-"""Reads PDF files: the text of each page, with the lines put back into paragraphs.
+"""Reads PDF files: the text of each page, its lines put back into paragraphs, and pictures.
 
 Knows nothing of pictures: a scanned page without a text layer has no text here.
 """
@@ -6,21 +6,31 @@ Knows nothing of pictures: a scanned page without a text layer has no text here.
 from __future__ import annotations
 
 import ctypes
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import pairwise
 
 import pypdfium2
 import pypdfium2.raw as pdfium
+from PIL import Image, ImageChops, ImageDraw
 
-from rag.cleaning import Layout, Piece, clean_line, lay_out
+from rag.cleaning import Layout, Piece, clean_line, lay_out, letters_of
 from rag.errors import RejectedFile
 
 MAX_PAGES = 5_000
 MAX_CHARACTERS = 20_000_000
 MIN_CHARACTERS_A_PAGE = 20
 MIN_CHARACTERS = 200
+
+# Of a drawn page, in pixels; a page is drawn at most twice as high as that.
+PAGE_WIDTH = 1000
+MARGIN = 70
+MARK_COLOUR = (255, 228, 130)
+# Fewer letters in a row than this tell no quote.
+FEWEST_LETTERS = 24
 
 # A line this wide, against the widest of its block, was broken by the page's edge.
 FULL_WIDTH = 0.85
@@ -76,6 +86,84 @@ def parse_pdf(data: bytes, stem: str) -> tuple[str, Layout]:
         )
     sensible = 3 <= len(title) <= 200 and not _NO_TITLE.match(title)
     return title if sensible and re.search(r"[^\W\d_]", title) else stem, layout
+
+
+def draw_page(
+    data: bytes, number: int, marks: Sequence[tuple[str, int]], *, crop: bool = False
+) -> bytes:
+    """Return a page, counted from 1, as PNG; the words of each mark have a coloured ground.
+
+    With each mark comes how many letters and digits of the page stand before it. Cropped, it
+    is as high as the marks and a little more.
+    """
+    document = _open(data)
+    try:
+        if not 1 <= number <= len(document):
+            raise RejectedFile(f"has no page {number}.")
+        page = document[number - 1]
+        scale = min(PAGE_WIDTH / max(page.get_width(), 1), 2 * PAGE_WIDTH / page.get_height())
+        image = page.render(scale=scale).to_pil().convert("RGB")
+        grounds = Image.new("RGB", image.size, "white")
+        pen = ImageDraw.Draw(grounds)
+        boxes = list(_boxes_of(page, marks, image.size))
+        for box in boxes:
+            pen.rectangle(box, fill=MARK_COLOUR)
+        image = ImageChops.multiply(image, grounds)
+        if crop and boxes:
+            top, bottom = min(box[1] for box in boxes), max(box[3] for box in boxes)
+            height = image.height
+            band = max(0, top - MARGIN), min(height, bottom + MARGIN)
+            image = image.crop((0, band[0], image.width, band[1]))
+        picture = io.BytesIO()
+        image.save(picture, "PNG")
+        return picture.getvalue()
+    except pypdfium2.PdfiumError as error:
+        raise _damaged(error) from error
+    finally:
+        document.close()
+
+
+def _boxes_of(
+    page: pypdfium2.PdfPage, marks: Sequence[tuple[str, int]], size: tuple[int, int]
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yield left, top, right and bottom, in pixels, of each line of each mark."""
+    text_page = page.get_textpage()
+    read = pdfium.FPDFText_GetUnicode
+    letters = [
+        (letter, index)
+        for index in range(text_page.count_chars())
+        for letter in letters_of(chr(read(text_page, index)))
+    ]
+    text = "".join(letter for letter, _ in letters)
+    for words, before in marks:
+        found = _place_of(letters_of(words), text, before)
+        if found is None:
+            continue
+        first, last = letters[found[0]][1], letters[found[1] - 1][1]
+        for number in range(text_page.count_rects(first, last - first + 1)):
+            left, bottom, right, top = text_page.get_rect(number)
+            corners = [_pixel(page, size, x, y) for x, y in ((left, top), (right, bottom))]
+            (x0, x1), (y0, y1) = (sorted(values) for values in zip(*corners, strict=True))
+            yield x0 - 1, y0 - 1, x1 + 1, y1 + 1
+
+
+def _place_of(words: str, text: str, before: int) -> tuple[int, int] | None:
+    """Return where words stand in a text: the place nearest to `before`, or most of them.
+
+    A quote may go on on the next page, and an old file may hold other letters than it shows.
+    """
+    places = [found.start() for found in re.finditer(f"(?={re.escape(words)})", text)]
+    if words and places:
+        start = min(places, key=lambda place: abs(place - before))
+        return start, start + len(words)
+    match = SequenceMatcher(None, text, words, autojunk=False).find_longest_match()
+    return (match.a, match.a + match.size) if match.size >= FEWEST_LETTERS else None
+
+
+def _pixel(page: pypdfium2.PdfPage, size: tuple[int, int], x: float, y: float) -> tuple[int, int]:
+    across, down = ctypes.c_int(), ctypes.c_int()
+    pdfium.FPDF_PageToDevice(page, 0, 0, *size, 0, x, y, across, down)
+    return across.value, down.value
 
 
 def _open(data: bytes) -> pypdfium2.PdfDocument:

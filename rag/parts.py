@@ -58,6 +58,14 @@ class Parts:
                 self._model_built = True
             return self._model
 
+    def change_model(self, settings: Settings) -> None:
+        """Stop the language model; that of these settings is built when it is needed."""
+        with self._guard:
+            before, self._model = self._model, None
+            self._model_built, self._settings = False, settings
+        if before is not None:
+            before.close()
+
     def close(self) -> None:
         """Stop what was built or handed in."""
         with ExitStack() as stack:

@@ -272,8 +272,8 @@ def test_disk_full_while_adding(home: Path, files: Path) -> None:
     write_files(files, z_large=words_of(40_000, seed=1))
     with open_home(home) as assistant:
         assistant.search("warm")
-        assert assistant._index is not None
-        assistant._index.wait()
+        assert assistant._searching.index is not None
+        assistant._searching.index.wait()
         with ExitStack() as stack:
             # Enough for all threads at once: a connection has its own limit.
             for _ in range(8):

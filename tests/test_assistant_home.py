@@ -167,7 +167,7 @@ def test_warm_makes_ready(tmp_path: Path) -> None:
     with open_home(tmp_path / "home", model=ScriptedModel()) as assistant:
         assistant.warm(seen.append)
         assert (seen[-1].done, seen[-1].total) == (1, 1)
-        assert assistant._index is not None
+        assert assistant._searching.index is not None
 
 
 def test_import_is_light() -> None:

@@ -74,8 +74,8 @@ def test_server_holds_the_indexes_of_several_libraries(server: str, tmp_path: Pa
         folder = write_files(tmp_path / f"files-{name}", note=text)
         with open_home(tmp_path / name, chroma_url=server) as assistant:
             assistant.add(folder)
-            assert assistant._index is not None
-            assert assistant._index.ready
+            assert assistant._searching.index is not None
+            assert assistant._searching.index.ready
     for name in texts:
         library = Library(tmp_path / name)
         index = VectorIndex(library, tmp_path / name / "chroma", FINGERPRINT, url=server)

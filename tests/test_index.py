@@ -141,9 +141,9 @@ def test_search_while_not_ready_equals_chroma(home: Path) -> None:
     questions = ["Who designed the bridge?", "When did the harbour freeze?", "wasps and pears"]
     with open_home(home) as assistant, open_home(home, read_only=True) as reader:
         assistant.search("warm")
-        assert assistant._index is not None
-        assistant._index.wait()
-        assert assistant._index.ready
+        assert assistant._searching.index is not None
+        assistant._searching.index.wait()
+        assert assistant._searching.index.ready
         for question in questions:
             ours = [(h.passage.id, round(h.score, 4)) for h in assistant.search(question)]
             theirs = [(h.passage.id, round(h.score, 4)) for h in reader.search(question)]
@@ -187,8 +187,8 @@ def test_home_is_opened_and_closed_again_and_again(home: Path) -> None:
     for turn in range(3):
         with open_home(home) as assistant:
             assistant.add(write_files(home.parent / "files", bridge=f"{BRIDGE} Turn {turn}."))
-            assert assistant._index is not None
-            assert assistant._index.ready
+            assert assistant._searching.index is not None
+            assert assistant._searching.index.ready
             assert "Turn" in assistant.search(f"Turn {turn}")[0].passage.text
         if turn == 1:
             shutil.rmtree(home / "chroma")

@@ -110,7 +110,7 @@ from pathlib import Path
 from tests.homes import open_home
 with open_home(Path(sys.argv[1])) as assistant:
     assistant.search("warm")
-    assistant._index.wait()
+    assistant._searching.index.wait()
     print("ready", flush=True)
     assistant.add(sys.argv[2], progress=lambda p: print(p.done, flush=True))
 print("done", flush=True)

@@ -73,8 +73,8 @@ def test_home_of_another_embedder(home: Path, files: Path) -> None:
         assert [p.done for p in seen] == sorted(p.done for p in seen)
         assert {d.id: assistant.text_of(d.id) for d in assistant.documents()} == texts
         assert "Clara Holt" in assistant.search("Who designed the bridge?")[0].passage.text
-        assert assistant._index is not None
-        assert assistant._index.ready
+        assert assistant._searching.index is not None
+        assert assistant._searching.index.ready
     with open_home(home) as assistant, pytest.raises(EmbeddingMismatch):
         assistant.search("bridge")
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 # Read by Gradio when it is imported: nothing is reported to anyone.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -19,21 +17,27 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 from fastapi import FastAPI
-from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from rag import Document, UnknownConversation
-from ui import render, render_shelf
+from rag import Document
+from ui import render, render_shelf, render_sources
+from ui.choosing import Chooser
 from ui.conversation import ReadinessReader, Talk
+from ui.evaluating import EVALUATIONS, Evaluator
 from ui.handlers import Handlers, View
 from ui.occasion import PageAssistant, examples_for
+from ui.reader import Reader
+from ui.routes import Desk, router
 from ui.server import application
 from ui.shelf import UPLOADS, Shelf
 
 # Answers under way at the same time, each in a tab of its own.
 _AT_ONCE = 8
 ASSETS = Path(__file__).parent / "assets"
-_HEAD = '<link rel="stylesheet" href="/page/page.css"><script src="/page/page.js" defer></script>'
+_HEAD = (
+    '<link rel="stylesheet" href="/page/page.css"><script src="/page/page.js" defer></script>'
+    '<script src="/page/panels.js" defer></script>'
+)
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,13 @@ class Page:
     app: FastAPI
     handlers: Handlers
     shelf: Shelf
+    evaluator: Evaluator
 
     def close(self) -> None:
-        """Stop every answer, every watcher, and what is being added."""
+        """Stop every answer, every watcher, what is being added, and what is evaluated."""
         self.handlers.close()
         self.shelf.close()
+        self.evaluator.close()
 
 
 def build(assistant: PageAssistant, readiness: ReadinessReader) -> Page:
@@ -96,7 +102,16 @@ def build(assistant: PageAssistant, readiness: ReadinessReader) -> Page:
     shelf = Shelf(assistant, assistant.settings.home / UPLOADS)
     page = _page(assistant, handlers, shelf, readiness)
     app = application()
-    app.get("/page/conversations/{name}")(partial(_download, handlers))
+    evaluator = Evaluator(assistant.settings.home / EVALUATIONS)
+    desk = Desk(
+        keeper=handlers.keeper,
+        conversations=assistant.conversations,
+        reader=Reader(assistant),
+        chooser=Chooser(assistant),
+        evaluator=evaluator,
+        settings_of=assistant,
+    )
+    app.include_router(router(desk))
     app.mount("/page", StaticFiles(directory=ASSETS))
     gr.mount_gradio_app(
         app,
@@ -115,16 +130,7 @@ def build(assistant: PageAssistant, readiness: ReadinessReader) -> Page:
         theme=gr.themes.Base(font=["sans-serif"], font_mono=["monospace"]),
         head=_HEAD,
     )
-    return Page(app, handlers, shelf)
-
-
-def _download(handlers: Handlers, name: str) -> Response:
-    try:
-        file = handlers.keeper.download(name)
-    except UnknownConversation as error:
-        return PlainTextResponse(str(error), status_code=404)
-    kept = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}"}
-    return Response(file.text, media_type=file.mime, headers=kept)
+    return Page(app, handlers, shelf, evaluator)
 
 
 def _page(
@@ -154,10 +160,11 @@ def _page(
                 question, send, stop = _composer()
             with gr.Column(elem_id="sources"):
                 past_sources = _html("", "past-sources")
-                now_sources = _html(render.no_sources(), "now-sources")
+                now_sources = _html(render_sources.no_sources(), "now-sources")
         left_out = gr.State(frozenset())
         with gr.Column(elem_id="library"):
             upload, path, bring, held = _library(shelf, assistant.settings.file_megabytes)
+        _html(render.rest(), "rest")
         parts = _Parts(
             talk=gr.State(Talk()),
             past=past,
@@ -274,7 +281,14 @@ def _wire_asking(
         for view in handlers.on_exchange(talk, data, session=session, left_out=left_out):
             yield _updates(view)
 
-    queued: dict[str, Any] = {"concurrency_id": "ask", "concurrency_limit": _AT_ONCE, **quiet}
+    # "multiple", for what is asked the moment an answer ends must not be dropped; a question
+    # amid an answer is refused by the handlers.
+    queued: dict[str, Any] = {
+        "concurrency_id": "ask",
+        "concurrency_limit": _AT_ONCE,
+        "trigger_mode": "multiple",
+        **quiet,
+    }
     typed = [parts.question.submit, parts.send.click]
     gr.on(typed, ask, [parts.question, parts.talk, parts.left_out], parts.outputs, **queued)
     for button in examples:

@@ -5,7 +5,8 @@ Knows nothing of Gradio, of HTML, or of how answers are found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from rag import Answer, Citation, Hit, Progress
@@ -45,6 +46,8 @@ class Exchange:
     """The id under which the library keeps it."""
     unkept: str | None = None
     """Why the library could not keep it."""
+    rated: Mapping[int | None, bool] = field(default_factory=dict)
+    """Whether it was helpful (None), and its citations, by their numbers."""
 
     @property
     def finished(self) -> bool:

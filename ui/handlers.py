@@ -28,7 +28,7 @@ from rag import (
     Turn,
     UnknownConversation,
 )
-from ui import render
+from ui import render, render_sources
 from ui.conversation import Exchange, Readiness, ReadinessReader, Source, Talk
 from ui.excerpts import surroundings
 from ui.keeping import Keeper
@@ -156,7 +156,7 @@ class Handlers:
         item = Exchange(len(talk.exchanges) + 1, question, waiting=_WAITING["searching"])
         run = self._runs[session] = _Run()
         try:
-            view = _opening(item, talk)
+            view = _opening(item, self.keeper.rated(talk))
             yield view
             sources = view.now_sources
             start = partial(
@@ -166,6 +166,9 @@ class Handlers:
                 if run.given_up:
                     return
                 view = self._step(step, talk)
+                if step.finished:
+                    # Before it is shown: the reader may ask on at once.
+                    run.stopped.set()
                 # Sources that stay as they are keep what the reader opened and scrolled to.
                 yield view if view.now_sources != sources else replace(view, now_sources=None)
                 sources = view.now_sources
@@ -189,8 +192,6 @@ class Handlers:
             yield from self.again(talk, session=session, left_out=left_out)
         elif action == "edit" and (view := self.edit(talk)) is not None:
             yield view
-        elif action == "rate":
-            self.keeper.rate(data.get("exchange", ""), bool(data.get("helpful")))
 
     def on_list(self, talk: Talk, data: Mapping[str, str], *, session: str) -> View:
         """Do what a button of the list of conversations asks for."""
@@ -234,7 +235,7 @@ class Handlers:
         return replace(
             _view(last, talk),
             past=render.conversation(before),
-            past_sources=render.sources(before, latest=last.number),
+            past_sources=render_sources.sources(before, latest=last.number),
             question="",
             listed=self.keeper.listed(current=identity),
         )
@@ -277,7 +278,7 @@ class Handlers:
         return View(
             Talk(),
             "",
-            render.no_sources(),
+            render_sources.no_sources(),
             past="",
             past_sources="",
             question="",
@@ -372,7 +373,7 @@ def _opening(item: Exchange, talk: Talk) -> View:
     return replace(
         _view(item, talk),
         past=render.conversation(talk.exchanges),
-        past_sources=render.sources(talk.exchanges, latest=item.number),
+        past_sources=render_sources.sources(talk.exchanges, latest=item.number),
         question="",
     )
 
@@ -381,7 +382,7 @@ def _view(item: Exchange, talk: Talk) -> View:
     return View(
         talk=talk,
         now=render.exchange(item, is_last=True),
-        now_sources=render.sources([item], latest=item.number),
+        now_sources=render_sources.sources([item], latest=item.number),
         busy=not item.finished,
     )
 

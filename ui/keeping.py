@@ -6,7 +6,7 @@ Knows nothing of Gradio or of how answers are made.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from rag import Answer, Conversation, Conversations, FootnoteError, UnknownConversation
@@ -63,7 +63,7 @@ class Keeper:
             )
             for number, kept in enumerate(self._conversations.exchanges(identity), start=1)
         )
-        return Talk(identity, exchanges)
+        return self.rated(Talk(identity, exchanges))
 
     def without_last(self, talk: Talk) -> Talk:
         """Return a conversation without its last exchange, which the library forgets, too."""
@@ -87,9 +87,29 @@ class Keeper:
         except UnknownConversation:
             pass  # deleted in another tab: it is gone, as was wanted
 
-    def rate(self, exchange: str, helpful: bool, reason: str = "") -> None:
-        """Keep what a reader thought of an answer. Raises UnknownConversation."""
-        self._conversations.rate(exchange, helpful, reason)
+    def rate(
+        self, exchange: str, helpful: bool, reason: str = "", *, citation: int | None = None
+    ) -> None:
+        """Keep what a reader thought of an answer or a citation. Raises UnknownConversation."""
+        self._conversations.rate(exchange, helpful, reason, citation=citation)
+
+    def rated(self, talk: Talk) -> Talk:
+        """Return a conversation with what readers thought of its answers by now."""
+        if talk.id is None:
+            return talk
+        ratings = self._conversations.ratings(talk.id)
+        if not ratings:
+            return talk
+        return replace(
+            talk,
+            exchanges=tuple(
+                replace(
+                    item,
+                    rated={n: good for (kept, n), good in ratings.items() if kept == item.kept},
+                )
+                for item in talk.exchanges
+            ),
+        )
 
     def listed(self, containing: str = "", *, current: str | None = None) -> str:
         """Render the conversations with these words, `current` marked."""

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from rag import Document, Settings
+from rag import Document
+from ui.choosing import Changeable
 from ui.handlers import Answerer
+from ui.reader import Documents
 from ui.shelf import Stock
 
 EXAMPLES = (
@@ -20,20 +22,8 @@ EXAMPLES = (
 )
 
 
-class PageAssistant(Answerer, Stock, Protocol):
-    """An assistant that can also say which model answers, and where."""
-
-    @property
-    def settings(self) -> Settings:
-        """Return what it was set to."""
-
-    @property
-    def model_name(self) -> str:
-        """Return the name of the model that answers."""
-
-    @property
-    def model_host(self) -> str | None:
-        """Return the host that is sent text, None if it stays on this machine."""
+class PageAssistant(Answerer, Stock, Documents, Changeable, Protocol):
+    """An assistant that a whole page works on."""
 
 
 def examples_for(documents: Sequence[Document]) -> tuple[str, ...]:

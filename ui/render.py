@@ -10,16 +10,30 @@ import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from rag import Answer, Citation, Document, Hit, Progress, Sentence
-from ui.conversation import Exchange, Readiness, Source
-from ui.exporting import answer_markdown
-from ui.naming import document_name, file_name
+from rag import Answer, Citation, Progress, Sentence
+from ui.conversation import Exchange, Readiness
+from ui.naming import document_name
+from ui.render_sources import card_id
+from ui.render_tools import tools
 
 SENTENCE = "Every sentence with the words it rests on."
 
 _MARKER = re.compile(r"\s*\[(\d{1,3})\]")
 _HERE = " (on this machine)"
-_BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
+_VIEWS = (
+    ("chat", "Chat"),
+    ("library", "Library"),
+    ("evaluation", "Evaluation"),
+    ("settings", "Settings"),
+)
+# The fourth makes a case of its own: eval.feedback knows it by these words.
+_REASONS = (
+    "The answer is wrong",
+    "Something is missing",
+    "The source does not say this",
+    "It should have been refused",
+    "My documents do answer this",
+)
 _VERDICTS = {
     "partial": ("partly supported", "The cited words support only part of this sentence."),
     "unsupported": ("not supported", "Nothing in your documents supports this sentence."),
@@ -33,11 +47,30 @@ def header() -> str:
 
 def views() -> str:
     """Render the ways to the parts of the page."""
-    links = "".join(
-        f'<a href="#{name}" data-view="{name}">{label}</a>'
-        for name, label in (("chat", "Chat"), ("library", "Library"))
-    )
+    links = "".join(f'<a href="#{name}" data-view="{name}">{label}</a>' for name, label in _VIEWS)
     return f'<nav class="views" aria-label="Parts of the page">{links}</nav>'
+
+
+def rest() -> str:
+    """Render the parts that fill themselves, and the boxes that open over the page."""
+    close = '<button type="button" class="close" data-close aria-label="Close">×</button>'
+    reasons = "".join(f'<button type="button" data-reason>{reason}</button>' for reason in _REASONS)
+    return (
+        '<section id="evaluation" data-fill="/page/evaluation" aria-label="Evaluation"></section>'
+        '<section id="settings" data-fill="/page/settings" aria-label="Settings"></section>'
+        f'<dialog id="viewer" aria-label="Document"><div class="bar"><span class="steps">'
+        '<button type="button" data-step="-1">‹ Previous source</button><span class="at"></span>'
+        '<button type="button" data-step="1">Next source ›</button></span>'
+        f'{close}</div><div class="body"></div></dialog>'
+        '<dialog id="inspector" aria-label="How this answer came about">'
+        f'<div class="bar">{close}</div><div class="body"></div></dialog>'
+        f'<dialog id="feedback" aria-label="Feedback"><form method="dialog">'
+        f'<h2>Thank you</h2><p class="reasons">{reasons}</p><label for="reason">Or in your own '
+        'words. It stays on this machine.</label><input id="reason" name="reason" '
+        'maxlength="1000" autocomplete="off"><p class="ways">'
+        '<button type="button" class="plain" data-close>Not now</button>'
+        '<button type="submit" class="primary">Keep</button></p></form></dialog>'
+    )
 
 
 def invite(documents: int, *, with_examples: bool) -> str:
@@ -117,7 +150,7 @@ def exchange(item: Exchange, *, is_last: bool = False) -> str:
         f'<article class="exchange" id="exchange-{item.number}" data-turn="{item.number}"{busy}>'
         f'<div class="question"><h2 class="hidden-label">You asked</h2>'
         f"<p>{escape(item.question)}</p></div>{_reply(item)}"
-        f"{_tools(item, is_last=is_last) if item.finished else ''}</article>"
+        f"{tools(item, is_last=is_last) if item.finished else ''}</article>"
     )
 
 
@@ -140,27 +173,13 @@ def trouble(words: str) -> str:
     return f'<article class="exchange">{_card("failed", "That did not work", _p(words))}</article>'
 
 
+def trouble_line(words: str) -> str:
+    """Render what went wrong in the place of what was asked for."""
+    return f'<p class="trouble" role="alert">{escape(words)}</p>'
+
+
 def _p(words: str) -> str:
     return f"<p>{escape(words)}</p>"
-
-
-def _tools(item: Exchange, *, is_last: bool) -> str:
-    """Render what can be done with an exchange that has ended."""
-    tools = []
-    if item.answer is not None:
-        copy = escape(answer_markdown(item.answer))
-        tools.append(f'<button type="button" data-local="copy" data-copy="{copy}">Copy</button>')
-    if is_last:
-        tools.append('<button type="button" data-action="again">Ask again</button>')
-        tools.append('<button type="button" data-action="edit">Edit question</button>')
-    if item.kept is not None:
-        kept = escape(item.kept)
-        tools += [
-            f'<button type="button" class="thumb" data-action="rate" data-helpful="{value}" '
-            f'data-exchange="{kept}" aria-pressed="false">{label}</button>'
-            for value, label in (("1", "Helpful"), ("", "Not helpful"))
-        ]
-    return f'<p class="tools">{"".join(tools)}</p>' if tools else ""
 
 
 def _so_far(item: Exchange) -> str:
@@ -269,11 +288,6 @@ def _chip(number: int, citation: Citation) -> str:
     )
 
 
-def card_id(turn: int, number: int) -> str:
-    """Name the card of a citation of one answer."""
-    return f"card-{turn}-{number}"
-
-
 def _meta(number: int, answer: Answer) -> str:
     count = len(answer.citations)
     label = "1 source" if count == 1 else f"{count} sources"
@@ -286,87 +300,3 @@ def _meta(number: int, answer: Answer) -> str:
         parts.append(f"<span>{answer.timings['total']:.1f} s</span>")
     parts.append(f'<span class="model">{escape(_short(answer.model))}</span>')
     return f'<p class="meta">{"".join(parts)}</p>'
-
-
-def sources(exchanges: Sequence[Exchange], *, latest: int) -> str:
-    """Render what each exchange rests on; the one numbered `latest` is shown at first."""
-    return "".join(_sources_of(item, shown=item.number == latest) for item in exchanges)
-
-
-def no_sources() -> str:
-    """Render the panel before anything was asked."""
-    return (
-        '<section class="of-turn latest empty" data-turn="0"><h2>Sources</h2><p>The passages an '
-        "answer rests on appear here, with the quoted words marked.</p></section>"
-    )
-
-
-def _sources_of(item: Exchange, *, shown: bool) -> str:
-    cards = "".join(_citation_card(item.number, source) for source in item.sources)
-    cited = {source.citation.passage_id for source in item.sources}
-    hits = item.answer.hits if item.answer is not None else item.hits
-    others = [hit for hit in hits if hit.passage.id not in cited]
-    passages = "".join(map(_passage_card, others))
-    if cards and others:
-        label = "1 other passage" if len(others) == 1 else f"{len(others)} other passages"
-        passages = f'<details class="others"><summary>{label} found</summary>{passages}</details>'
-    return (
-        f'<section class="of-turn{" latest" if shown else ""}" data-turn="{item.number}" '
-        f'id="sources-{item.number}" aria-label="Sources of answer {item.number}">'
-        f'<h2 tabindex="-1">{_sources_title(item, bool(hits))}</h2>'
-        f'<p class="for">{escape(item.question)}</p>{cards}{passages}</section>'
-    )
-
-
-def _sources_title(item: Exchange, found: bool) -> str:
-    if item.sources:
-        return "Sources"
-    if item.answer is not None and found:
-        return "Nearest passages"
-    if found:
-        return "Passages found"
-    return "No passages found" if item.finished else "Searching…"
-
-
-def _citation_card(turn: int, source: Source) -> str:
-    citation = source.citation
-    return (
-        f'<article class="card cited" id="{card_id(turn, citation.number)}" tabindex="-1">'
-        f'<header><span class="number" aria-label="Source {citation.number}">{citation.number}'
-        f"</span>{_document_lines(citation.document, citation.page, source.heading)}</header>"
-        f'<blockquote>{_quoted(source)}</blockquote><a class="back" href="#exchange-{turn}" '
-        f'data-exchange="exchange-{turn}">Back to the answer</a></article>'
-    )
-
-
-def _quoted(source: Source) -> str:
-    return (
-        f"{_tidy(source.before)}"
-        f'<mark class="quote">{escape(source.citation.quote)}</mark>'
-        f"{_tidy(source.after)}"
-    )
-
-
-def _passage_card(hit: Hit) -> str:
-    passage = hit.passage
-    return (
-        '<article class="card"><header>'
-        f"{_document_lines(passage.document, passage.page, passage.heading)}</header>"
-        f"<blockquote>{_tidy(passage.text.strip())}</blockquote></article>"
-    )
-
-
-def _document_lines(document: Document, page: int | None, heading: str | None) -> str:
-    name, title = file_name(document), document_name(document)
-    details = [] if title == name else [f'<span class="file">{escape(name)}</span>']
-    if page is not None:
-        details.append(f'<span class="page">page {page}</span>')
-    if heading and heading.strip() not in ("", title):
-        details.append(f'<span class="heading">{escape(heading)}</span>')
-    line = f'<p class="where">{"".join(details)}</p>' if details else ""
-    return f'<div class="document"><h3>{escape(title)}</h3>{line}</div>'
-
-
-def _tidy(text: str) -> str:
-    """Escape text and keep at most one blank line in a row."""
-    return escape(_BLANK_LINES.sub("\n\n", text))

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rag import (
     AddReport,
@@ -186,6 +187,29 @@ class FakeAssistant:
             return self.texts[document_id]
         except KeyError as error:
             raise UnknownDocument(f"No document {document_id}. See `footnote docs`.") from error
+
+    def passages_of(self, document_id: str) -> list[Passage]:
+        """Return the text as one passage, under a heading."""
+        text = self.text_of(document_id)
+        return [replace(hit(text).passage, heading="Talks")]
+
+    def page_of(self, document_id: str, offset: int) -> int | None:
+        """Return None: its documents have no pages."""
+
+    def page_image(
+        self,
+        document_id: str,
+        page: int,
+        *,
+        quotes: Sequence[tuple[int, int]] = (),
+        crop: bool = False,
+    ) -> bytes:
+        """Refuse: its documents have no pages."""
+        raise UnknownDocument(f"{document_id} has no page {page}.")
+
+    def change(self, **settings: Any) -> None:
+        """Change the settings of its library."""
+        self._library.change(**settings)
 
     def warm(self, progress: ProgressCallback | None = None) -> None:
         if progress is not None:

@@ -160,10 +160,15 @@ def test_the_last_question_is_edited(page: Handlers, assistant: FakeAssistant) -
 def test_what_a_reader_thinks_is_kept(page: Handlers, assistant: FakeAssistant) -> None:
     """Of an answer, whichever it is; nothing else on the page moves."""
     talk = asked(page, "Where?")
-    rated = {"action": "rate", "exchange": str(talk.exchanges[0].kept), "helpful": ""}
-    assert list(page.on_exchange(talk, rated, session="one")) == []
-    (feedback,) = assistant.conversations.feedback()
-    assert (feedback.helpful, feedback.exchange.id) == (False, talk.exchanges[0].kept)
+    kept = str(talk.exchanges[0].kept)
+    page.keeper.rate(kept, False, "It is wrong")
+    page.keeper.rate(kept, True, citation=1)
+    whole, of_citation = assistant.conversations.feedback()
+    assert (whole.helpful, whole.exchange.id, whole.reason) == (False, kept, "It is wrong")
+    assert (of_citation.helpful, of_citation.citation) == (True, 1)
+    assert page.keeper.rated(talk).exchanges[0].rated == {None: False, 1: True}
+    opened = page.keeper.open(str(talk.id))
+    assert opened.exchanges[0].rated == {None: False, 1: True}
 
 
 def test_an_answer_that_cannot_be_kept_is_shown_all_the_same(

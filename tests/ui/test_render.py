@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rag import Progress
 from tests.ui.fake_assistant import TEXT, answer, cite, document, geneva, hit, refusal
-from ui import render
+from ui import render, render_sources
 from ui.conversation import Exchange, Readiness, Source
 from ui.naming import document_name, file_name
 
@@ -88,7 +88,7 @@ def test_any_text_is_shown_as_text(text: str) -> None:
     """Whatever a document, a question or a model holds, no element of the page comes of it."""
     item = hostile_exchange(text)
     harmless(render.exchange(item))
-    harmless(render.sources([item], latest=1))
+    harmless(render_sources.sources([item], latest=1))
 
 
 @given(st.text() | st.sampled_from([HOSTILE]), st.text())
@@ -98,12 +98,12 @@ def test_text_under_way_is_shown_as_text(text: str, draft: str) -> None:
     harmless(render.exchange(item))
     harmless(render.exchange(replace(item, error=text)))
     harmless(render.exchange(replace(item, stopped=True)))
-    harmless(render.sources([item], latest=1))
+    harmless(render_sources.sources([item], latest=1))
 
 
 def test_hostile_document_is_readable_as_it_was_written() -> None:
     """Markup of a document is not hidden, it is shown."""
-    page = harmless(render.sources([hostile_exchange(HOSTILE)], latest=1))
+    page = harmless(render_sources.sources([hostile_exchange(HOSTILE)], latest=1))
     assert HOSTILE in page.text
 
 
@@ -119,7 +119,7 @@ def test_every_chip_has_its_card() -> None:
     """Each citation is a link to a card that exists, and the other way round."""
     item = finished()
     chips = [v for v in harmless(render.exchange(item)).values("data-card") if v]
-    ids = harmless(render.sources([item], latest=1)).values("id")
+    ids = harmless(render_sources.sources([item], latest=1)).values("id")
     assert chips == ["card-1-1", "card-1-2"]
     assert set(chips) <= set(ids)
 
@@ -127,7 +127,7 @@ def test_every_chip_has_its_card() -> None:
 def test_cards_of_two_answers_do_not_share_names() -> None:
     """A chip of an earlier answer leads to the sources of that answer."""
     both = [finished(), replace(finished(), number=2)]
-    ids = Page(render.sources(both, latest=2)).values("id")
+    ids = Page(render_sources.sources(both, latest=2)).values("id")
     assert len(ids) == len(set(ids))
     assert 'href="#card-1-1"' in render.conversation(both)
     assert 'href="#card-2-1"' in render.conversation(both)
@@ -135,7 +135,7 @@ def test_cards_of_two_answers_do_not_share_names() -> None:
 
 def test_only_the_latest_sources_are_shown_at_first() -> None:
     """The panel holds the sources of all answers and shows one."""
-    html = render.sources([finished(), replace(finished(), number=2)], latest=2)
+    html = render_sources.sources([finished(), replace(finished(), number=2)], latest=2)
     assert re.findall(r'class="of-turn( latest)?" data-turn="(\d)"', html) == [
         ("", "1"),
         (" latest", "2"),
@@ -144,7 +144,7 @@ def test_only_the_latest_sources_are_shown_at_first() -> None:
 
 def test_quote_is_marked_between_its_neighbours() -> None:
     """The quoted words are marked, what stands around them is not."""
-    html = render.sources([finished()], latest=1)
+    html = render_sources.sources([finished()], latest=1)
     assert 'before <mark class="quote">met in Geneva on 4 May</mark> after' in html
 
 
@@ -190,7 +190,7 @@ def test_refusal_is_a_card_with_the_nearest_passages() -> None:
     assert "Not in your documents" in html
     assert "See the nearest passages" in html
     assert "chip" not in html
-    panel = render.sources([item], latest=1)
+    panel = render_sources.sources([item], latest=1)
     assert "Nearest passages" in panel
     assert "<mark" not in panel
 
@@ -199,7 +199,7 @@ def test_refusal_without_passages_offers_none() -> None:
     """An empty library has no nearest passage."""
     item = Exchange(1, "Why?", answer=replace(refusal("Why?"), hits=()))
     assert "nearest" not in render.exchange(item)
-    assert "No passages found" in render.sources([item], latest=1)
+    assert "No passages found" in render_sources.sources([item], latest=1)
 
 
 def test_draft_is_told_apart_from_verified_text() -> None:
@@ -254,7 +254,7 @@ def test_words_between_the_sentences_are_shown() -> None:
 def test_title_that_repeats_the_file_is_not_shown_twice(title: str, shown: str, file: bool) -> None:
     """A document is named once, by its title only if that says more than its file's name."""
     item = Exchange(1, "Q", hits=(hit(TEXT, title=title),))
-    html = render.sources([item], latest=1)
+    html = render_sources.sources([item], latest=1)
     assert f"<h3>{shown}</h3>" in html
     assert ('class="file">treaty.txt<' in html) is file
     assert document_name(document(title=title)) == shown
@@ -264,7 +264,7 @@ def test_page_and_heading_are_named() -> None:
     """Where a document has pages and headings, the card says which."""
     found = hit()
     found = replace(found, passage=replace(found.passage, page=3, heading="Trade"))
-    text = Page(render.sources([Exchange(1, "Q", hits=(found,))], latest=1)).text
+    text = Page(render_sources.sources([Exchange(1, "Q", hits=(found,))], latest=1)).text
     assert "page 3" in text
     assert "Trade" in text
 
@@ -299,4 +299,4 @@ def test_state_is_told_in_words(readiness: Readiness, words: str) -> None:
 
 def test_panel_is_not_empty_before_the_first_question() -> None:
     """It says what it is for."""
-    assert "appear here" in Page(render.no_sources()).text
+    assert "appear here" in Page(render_sources.no_sources()).text

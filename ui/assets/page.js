@@ -32,7 +32,9 @@
     const target = card ? byId(card) : document.querySelector(`${block} h2`);
     if (target) {
       target.focus({ preventScroll: true });
-      target.scrollIntoView({ behavior: gently(), block: card ? "center" : "start" });
+      /* A card may be higher than the window: what matters in it is the quote. */
+      const place = (card && target.querySelector("mark.quote")) || target;
+      place.scrollIntoView({ behavior: gently(), block: card ? "center" : "start" });
     }
   }
 
@@ -93,6 +95,7 @@
       if (link.dataset.view === view) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
+    window.dispatchEvent(new Event("footnote-view"));
   }
 
   function start() {

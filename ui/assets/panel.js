@@ -10,7 +10,6 @@ element.addEventListener("click", (event) => {
     button.textContent = button.dataset.sure;
     return;
   }
-  if (button.classList.contains("thumb")) press(button);
   trigger("act", { ...button.dataset });
 });
 
@@ -37,12 +36,6 @@ function startRename(button) {
   const input = form.querySelector("input");
   input.focus();
   input.select();
-}
-
-function press(button) {
-  for (const other of button.parentElement.querySelectorAll(".thumb")) {
-    other.setAttribute("aria-pressed", String(other === button));
-  }
 }
 
 async function copy(button) {
