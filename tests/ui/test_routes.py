@@ -21,6 +21,7 @@ from ui.routes import Desk, router
 from ui.server import application
 
 PATIENCE = 120
+FORM = "<label>Case file"
 
 
 @pytest.fixture
@@ -174,15 +175,14 @@ def test_an_evaluation_runs_and_two_are_compared(page: TestClient, tmp_path: Pat
     started = page.post("/page/evaluation", json=form).text
     assert "data-poll" in started
     assert "under way" in page.post("/page/evaluation", json=form).text
-    html = waited_for(page, 'name="run"')
+    html = waited_for(page, FORM)
     name = html.split('name="run" value="')[1].split('"')[0]
     assert "<title>" in page.get(f"/page/evaluations/{name}/report.html").text
     assert "<iframe" in page.get(f"/page/evaluation?shown={name}").text
     page.post("/page/evaluation", json=form)
-    while page.get("/page/evaluation").text.count('name="run"') < 2:
-        time.sleep(0.2)  # as above
-    runs = [part.split('"')[0] for part in page.get("/page/evaluation").text.split('value="')[1:]]
-    chosen = sorted({run for run in runs if run.startswith("20")}, reverse=True)
+    html = waited_for(page, FORM)
+    chosen = [part.split('"')[0] for part in html.split('name="run" value="')[1:]]
+    assert len(chosen) == 2
     compared = page.post("/page/evaluation", json={"action": "compare", "run": chosen}).text
     assert "What changed" in compared
     assert "Recall@1" in compared
@@ -202,5 +202,5 @@ def test_an_evaluation_is_stopped(page: TestClient, tmp_path: Path) -> None:
     """Nothing is said to have gone wrong."""
     page.post("/page/evaluation", json={"action": "start", "documents": sys.prefix})
     page.post("/page/evaluation", json={"action": "stop"})
-    html = waited_for(page, "<label>Case file")
+    html = waited_for(page, FORM)
     assert "trouble" not in html
