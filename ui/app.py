@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 # Read by Gradio when it is imported: nothing is reported to anyone.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -21,15 +21,14 @@ from starlette.staticfiles import StaticFiles
 
 from rag import Document
 from ui import render, render_shelf, render_sources
-from ui.choosing import Chooser
 from ui.conversation import ReadinessReader, Talk
-from ui.evaluating import EVALUATIONS, Evaluator
-from ui.handlers import Handlers, View
+from ui.evaluating import Evaluator
+from ui.handlers import Handlers
 from ui.occasion import PageAssistant, examples_for
-from ui.reader import Reader
-from ui.routes import Desk, router
+from ui.routes import desk_of, router
 from ui.server import application
 from ui.shelf import UPLOADS, Shelf
+from ui.view import View
 
 # Answers under way at the same time, each in a tab of its own.
 _AT_ONCE = 8
@@ -102,15 +101,7 @@ def build(assistant: PageAssistant, readiness: ReadinessReader) -> Page:
     shelf = Shelf(assistant, assistant.settings.home / UPLOADS)
     page = _page(assistant, handlers, shelf, readiness)
     app = application()
-    evaluator = Evaluator(assistant.settings.home / EVALUATIONS)
-    desk = Desk(
-        keeper=handlers.keeper,
-        conversations=assistant.conversations,
-        reader=Reader(assistant),
-        chooser=Chooser(assistant),
-        evaluator=evaluator,
-        settings_of=assistant,
-    )
+    desk = desk_of(assistant, handlers.keeper)
     app.include_router(router(desk))
     app.mount("/page", StaticFiles(directory=ASSETS))
     gr.mount_gradio_app(
@@ -130,7 +121,7 @@ def build(assistant: PageAssistant, readiness: ReadinessReader) -> Page:
         theme=gr.themes.Base(font=["sans-serif"], font_mono=["monospace"]),
         head=_HEAD,
     )
-    return Page(app, handlers, shelf, evaluator)
+    return Page(app, handlers, shelf, desk.evaluator)
 
 
 def _page(
@@ -159,7 +150,7 @@ def _page(
                 past, now, buttons, box = _chat(documents)
                 question, send, stop = _composer()
             with gr.Column(elem_id="sources"):
-                past_sources = _html("", "past-sources")
+                past_sources = _pile("past-sources")
                 now_sources = _html(render_sources.no_sources(), "now-sources")
         left_out = gr.State(frozenset())
         with gr.Column(elem_id="library"):
@@ -194,6 +185,18 @@ def _html(value: str, elem_id: str) -> gr.HTML:
     return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=None)
 
 
+def _pile(elem_id: str) -> gr.HTML:
+    """Return a part that grows: each value says from which of its elements on it replaces."""
+    script = "".join((ASSETS / name).read_text("utf-8") for name in ("panel.js", "pile.js"))
+    return gr.HTML(
+        None,
+        elem_id=elem_id,
+        apply_default_css=False,
+        html_template='<div class="pile"></div>',
+        js_on_load=script,
+    )
+
+
 def _panel(value: str, elem_id: str) -> gr.HTML:
     """Return a part whose own buttons set off the event "act"."""
     script = (ASSETS / "panel.js").read_text(encoding="utf-8")
@@ -208,7 +211,7 @@ def _chat(
         with gr.Column(elem_id="examples") as box:
             _html(render.invite(len(documents), with_examples=bool(examples)), "invite")
             buttons = [gr.Button(example, elem_classes="example") for example in examples]
-        past = _panel("", "past")
+        past = _pile("past")
         now = _panel("", "now")
     return past, now, buttons, box
 
@@ -225,7 +228,7 @@ def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button]:
             container=False,
         )
         send = gr.Button("Send", variant="primary", elem_id="send")
-        stop = gr.Button("Stop", visible=False, elem_id="stop")
+        stop = gr.Button("Stop", visible="hidden", elem_id="stop")
     return question, send, stop
 
 
@@ -271,15 +274,13 @@ def _wire_asking(
         question: str, talk: Talk, left_out: frozenset[str], request: gr.Request
     ) -> Iterator[tuple[Any, ...]]:
         session = _session(request)
-        for view in handlers.ask(question, talk, session=session, left_out=left_out):
-            yield _updates(view)
+        yield from _shown(handlers.ask(question, talk, session=session, left_out=left_out))
 
     def on_exchange(
         talk: Talk, left_out: frozenset[str], event: gr.EventData, request: gr.Request
     ) -> Iterator[tuple[Any, ...]]:
         session, data = _session(request), _data(event)
-        for view in handlers.on_exchange(talk, data, session=session, left_out=left_out):
-            yield _updates(view)
+        yield from _shown(handlers.on_exchange(talk, data, session=session, left_out=left_out))
 
     # "multiple", for what is asked the moment an answer ends must not be dropped; a question
     # amid an answer is refused by the handlers.
@@ -370,18 +371,32 @@ def _data(event: gr.EventData) -> Mapping[str, str]:
     return {str(k): str(v) for k, v in data.items()} if isinstance(data, dict) else {}
 
 
+def _shown(views: Iterator[View]) -> Iterator[tuple[Any, ...]]:
+    """Yield the updates of views; without any, all stays: the framework would empty it."""
+    view = None
+    for view in views:
+        yield _updates(view)
+    if view is None:
+        yield (gr.skip(),) * len(_updates(View(Talk(), "")))
+
+
 def _updates(view: View, *, begins: bool = False) -> tuple[Any, ...]:
     """Return the update of each part, in the order of `_Parts.outputs`."""
-    leave = gr.skip()
+    leave, past = gr.skip(), view.past
     return (
         view.talk,
-        leave if view.past is None else view.past,
+        leave if past is None else {"first": past.first, "html": past.exchanges},
         view.now,
-        leave if view.past_sources is None else view.past_sources,
+        leave if past is None else {"first": past.first, "html": past.sources},
         leave if view.now_sources is None else view.now_sources,
         leave if view.question is None else view.question,
-        gr.update(visible=not view.busy),
-        gr.update(visible=view.busy),
+        gr.update(visible=_seen(not view.busy)),
+        gr.update(visible=_seen(view.busy)),
         gr.update(visible=begins),
         leave if view.listed is None else view.listed,
     )
+
+
+def _seen(visible: bool) -> bool | Literal["hidden"]:
+    """Return whether a button is shown; one that is not is there all the same."""
+    return visible or "hidden"

@@ -32,6 +32,7 @@ from ui import render, render_sources
 from ui.conversation import Exchange, Readiness, ReadinessReader, Source, Talk
 from ui.excerpts import surroundings
 from ui.keeping import Keeper
+from ui.view import Past, View, opening, past_of, view_of
 
 log = logging.getLogger(__name__)
 
@@ -71,25 +72,6 @@ class Answerer(Protocol):
     @property
     def conversations(self) -> Conversations:
         """Return what the library keeps of earlier conversations."""
-
-
-@dataclass(frozen=True)
-class View:
-    """What the page shows after a step; None leaves a part as it is.
-
-    Finished exchanges are kept apart from the one under way, so that a step sends only
-    what changes.
-    """
-
-    talk: Talk
-    now: str
-    now_sources: str | None = None
-    past: str | None = None
-    past_sources: str | None = None
-    busy: bool = False
-    question: str | None = None
-    listed: str | None = None
-    """The list of conversations."""
 
 
 @dataclass
@@ -156,7 +138,7 @@ class Handlers:
         item = Exchange(len(talk.exchanges) + 1, question, waiting=_WAITING["searching"])
         run = self._runs[session] = _Run()
         try:
-            view = _opening(item, self.keeper.rated(talk))
+            view = opening(item, self.keeper.rated(talk))
             yield view
             sources = view.now_sources
             start = partial(
@@ -204,7 +186,7 @@ class Handlers:
         elif action == "rename":
             self.keeper.rename(identity, data.get("title", ""))
         gone = action == "delete" and identity == talk.id
-        view = self.restart() if gone or not talk.exchanges else _view(talk.exchanges[-1], talk)
+        view = self.restart() if gone or not talk.exchanges else view_of(talk.exchanges[-1], talk)
         return replace(view, question=None, listed=self.keeper.listed(current=view.talk.id))
 
     def again(self, talk: Talk, *, session: str, left_out: Collection[str] = ()) -> Iterator[View]:
@@ -219,7 +201,7 @@ class Handlers:
         if not talk.exchanges:
             return None
         last = talk.exchanges[-1]
-        return replace(_view(last, replace(talk, editing=True)), question=last.question)
+        return replace(view_of(last, replace(talk, editing=True)), question=last.question)
 
     def open(self, identity: str) -> View:
         """Show a conversation that the library keeps, as it was left."""
@@ -233,9 +215,8 @@ class Handlers:
             return replace(self.restart(), talk=talk)
         *before, last = talk.exchanges
         return replace(
-            _view(last, talk),
-            past=render.conversation(before),
-            past_sources=render_sources.sources(before, latest=last.number),
+            view_of(last, talk),
+            past=past_of(before, latest=last.number),
             question="",
             listed=self.keeper.listed(current=identity),
         )
@@ -244,7 +225,7 @@ class Handlers:
         """Return the view of an exchange; one that was answered is kept in the library."""
         if item.answer is None:
             after = replace(talk, exchanges=(*talk.exchanges, item)) if item.finished else talk
-            return _view(item, after)
+            return view_of(item, after)
         identity = talk.id
         try:
             identity, kept = self.keeper.keep(talk, item.answer)
@@ -253,7 +234,7 @@ class Handlers:
             item = replace(item, unkept=str(error))
         after = Talk(identity, (*talk.exchanges, item))
         listed = self.keeper.listed(current=identity)
-        return replace(_view(item, after), listed=listed)
+        return replace(view_of(item, after), listed=listed)
 
     def _is_busy(self, session: str) -> bool:
         run = self._runs.get(session)
@@ -279,8 +260,7 @@ class Handlers:
             Talk(),
             "",
             render_sources.no_sources(),
-            past="",
-            past_sources="",
+            past=Past(),
             question="",
             listed=self.keeper.listed(),
         )
@@ -366,25 +346,6 @@ class Handlers:
             return Source(citation, "", "", heading)
         before, after = surroundings(text, citation.start, citation.end)
         return Source(citation, before, after, heading)
-
-
-def _opening(item: Exchange, talk: Talk) -> View:
-    """Return the first view of a question: the earlier exchanges move to the past."""
-    return replace(
-        _view(item, talk),
-        past=render.conversation(talk.exchanges),
-        past_sources=render_sources.sources(talk.exchanges, latest=item.number),
-        question="",
-    )
-
-
-def _view(item: Exchange, talk: Talk) -> View:
-    return View(
-        talk=talk,
-        now=render.exchange(item, is_last=True),
-        now_sources=render_sources.sources([item], latest=item.number),
-        busy=not item.finished,
-    )
 
 
 def _history(talk: Talk) -> tuple[Turn, ...]:

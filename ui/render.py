@@ -22,6 +22,8 @@ _MARKER = re.compile(r"\s*\[(\d{1,3})\]")
 _HERE = " (on this machine)"
 _VIEWS = (
     ("chat", "Chat"),
+    # On a phone alone; elsewhere they stand beside the chat.
+    ("conversations", "Earlier"),
     ("library", "Library"),
     ("evaluation", "Evaluation"),
     ("settings", "Settings"),

@@ -14,16 +14,17 @@ from urllib.parse import quote
 from fastapi import APIRouter, Body
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from rag import Conversations, FootnoteError, UnknownConversation, UnknownDocument
+from rag import FootnoteError, UnknownConversation, UnknownDocument
 from ui import (
     render_evaluation,
     render_inspector,
     render_reader,
     render_settings,
 )
-from ui.choosing import Changeable, Chooser
-from ui.evaluating import Evaluator
+from ui.choosing import Chooser
+from ui.evaluating import EVALUATIONS, Evaluator
 from ui.keeping import Keeper
+from ui.occasion import PageAssistant
 from ui.reader import Reader
 from ui.render import trouble_line
 
@@ -40,12 +41,17 @@ _LASTING = {"Cache-Control": "private, max-age=3600"}
 class Desk:
     """Everything that is fetched from."""
 
+    assistant: PageAssistant
     keeper: Keeper
-    conversations: Conversations
     reader: Reader
     chooser: Chooser
     evaluator: Evaluator
-    settings_of: Changeable
+
+
+def desk_of(assistant: PageAssistant, keeper: Keeper) -> Desk:
+    """Return the desk of an assistant; close its evaluator afterwards."""
+    evaluator = Evaluator(assistant.settings.home / EVALUATIONS)
+    return Desk(assistant, keeper, Reader(assistant), Chooser(assistant), evaluator)
 
 
 def router(desk: Desk) -> APIRouter:
@@ -120,7 +126,9 @@ def _add_answers(routes: APIRouter, desk: Desk) -> None:
     @routes.get("/exchanges/{identity}/inspector")
     def inspector(identity: str) -> Response:
         return _fragment(
-            lambda: render_inspector.inspector(desk.conversations.exchange(identity).answer)
+            lambda: render_inspector.inspector(
+                desk.assistant.conversations.exchange(identity).answer
+            )
         )
 
     @routes.post("/exchanges/{identity}/feedback")
@@ -176,7 +184,7 @@ def _evaluate(desk: Desk, data: Mapping[str, str | list[str]]) -> str | None:
         desk.evaluator.start(
             str(data.get("cases", "")),
             str(data.get("documents", "")),
-            settings=desk.settings_of.settings,
+            settings=desk.assistant.settings,
             only_search=bool(data.get("only_search")),
             limit=int(limit) if limit.isdecimal() and int(limit) else None,
         )

@@ -15,7 +15,8 @@ from rag import Event, ModelError, Progress, Turn
 from tests.ui.fake_assistant import TEXT, FakeAssistant, geneva, hit, refusal, streamed
 from ui.conversation import Exchange, Readiness, Talk
 from ui.excerpts import surroundings
-from ui.handlers import UNEXPECTED, Handlers, View
+from ui.handlers import UNEXPECTED, Handlers
+from ui.view import Past, View
 
 PATIENCE = 10
 
@@ -95,10 +96,11 @@ def test_earlier_exchanges_move_to_the_past() -> None:
     assistant = FakeAssistant()
     before = ask(assistant)[-1].talk.exchanges
     views = ask(assistant, "And when?", before)
-    assert views[0].past is not None
-    assert 'href="#card-1-1"' in views[0].past
-    assert views[0].past_sources is not None
-    assert 'id="card-1-1"' in views[0].past_sources
+    past = views[0].past
+    assert past is not None
+    assert past.first == 0
+    assert 'href="#card-1-1"' in past.exchanges
+    assert 'id="card-1-1"' in past.sources
     assert [item.number for item in views[-1].talk.exchanges] == [1, 2]
     assert assistant.asked[-1] == ("And when?", (Turn("Where?", geneva("Where?").text),))
 
@@ -238,7 +240,7 @@ def test_restart_forgets_and_stops() -> None:
     page.give_up(session="one")
     reader.join(PATIENCE)
     fresh = page.restart()
-    assert (fresh.talk.exchanges, fresh.now, fresh.past, fresh.busy) == ((), "", "", False)
+    assert (fresh.talk.exchanges, fresh.now, fresh.past, fresh.busy) == ((), "", Past(), False)
     assert rest == []
     gate.set()
     assert assistant.closed.wait(PATIENCE)

@@ -16,7 +16,8 @@ from rag import Conversation, StoreError
 from tests.ui.fake_assistant import FakeAssistant, answer, cite, geneva, refusal, streamed
 from ui import exporting, listing
 from ui.conversation import Readiness, Talk
-from ui.handlers import Handlers, View
+from ui.handlers import Handlers
+from ui.view import View
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

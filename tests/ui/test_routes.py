@@ -14,10 +14,8 @@ from starlette.testclient import TestClient
 from tests.ui.fake_assistant import TEXT, FakeAssistant, document, geneva
 from ui.choosing import Chooser
 from ui.conversation import Readiness
-from ui.evaluating import Evaluator
 from ui.handlers import Handlers
-from ui.reader import Reader
-from ui.routes import Desk, router
+from ui.routes import desk_of, router
 from ui.server import application
 
 PATIENCE = 120
@@ -33,22 +31,14 @@ def assistant() -> FakeAssistant:
 
 
 @pytest.fixture
-def page(assistant: FakeAssistant, tmp_path: Path) -> Iterator[TestClient]:
+def page(assistant: FakeAssistant) -> Iterator[TestClient]:
     """Return a client of its page."""
-    evaluator = Evaluator(tmp_path / "eval")
-    desk = Desk(
-        keeper=Handlers(assistant, lambda: Readiness("ready")).keeper,
-        conversations=assistant.conversations,
-        reader=Reader(assistant),
-        chooser=Chooser(assistant),
-        evaluator=evaluator,
-        settings_of=assistant,
-    )
+    desk = desk_of(assistant, Handlers(assistant, lambda: Readiness("ready")).keeper)
     app = application()
     app.include_router(router(desk))
     with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client
-    evaluator.close()
+    desk.evaluator.close()
 
 
 def kept(assistant: FakeAssistant) -> str:

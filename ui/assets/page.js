@@ -39,6 +39,8 @@
   }
 
   function onClick(event) {
+    /* Wherever they are clicked, the conversation is what comes next. */
+    if (event.target.closest("#talks .open, #new")) location.hash = "chat";
     const link = event.target.closest("a.chip, a.show, a.back");
     if (!link) return;
     event.preventDefault();
@@ -89,7 +91,8 @@
   function onView() {
     const links = [...document.querySelectorAll(".views a[data-view]")];
     const wanted = location.hash.slice(1);
-    const view = links.some((link) => link.dataset.view === wanted) ? wanted : "chat";
+    const known = links.some((link) => link.dataset.view === wanted && link.offsetParent);
+    const view = known ? wanted : "chat";
     document.documentElement.dataset.view = view;
     for (const link of links) {
       if (link.dataset.view === view) link.setAttribute("aria-current", "page");

@@ -84,8 +84,9 @@
     if (target) target.focus({ preventScroll: true });
     const words = body.querySelector(".text");
     const quote = words && words.querySelector("mark.quote");
-    if (quote) words.scrollTop += quote.getBoundingClientRect().top -
-      words.getBoundingClientRect().top - words.clientHeight / 3;
+    /* On a phone the picture of the page comes first, and has the quote on it. */
+    const isFirst = !body.querySelector(".pages") || words.scrollHeight > words.clientHeight;
+    if (quote && isFirst) quote.scrollIntoView({ block: "center" });
   }
 
   const cardsBeside = (card) => [...card.parentElement.querySelectorAll(".card.cited")];
