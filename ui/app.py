@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 # Read by Gradio when it is imported: nothing is reported to anyone.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -390,13 +390,9 @@ def _updates(view: View, *, begins: bool = False) -> tuple[Any, ...]:
         leave if past is None else {"first": past.first, "html": past.sources},
         leave if view.now_sources is None else view.now_sources,
         leave if view.question is None else view.question,
-        gr.update(visible=_seen(not view.busy)),
-        gr.update(visible=_seen(view.busy)),
+        # Hidden, and there all the same.
+        gr.update(visible=not view.busy or "hidden"),
+        gr.update(visible=view.busy or "hidden"),
         gr.update(visible=begins),
         leave if view.listed is None else view.listed,
     )
-
-
-def _seen(visible: bool) -> bool | Literal["hidden"]:
-    """Return whether a button is shown; one that is not is there all the same."""
-    return visible or "hidden"

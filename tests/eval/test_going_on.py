@@ -19,7 +19,8 @@ def timeless(outcomes: tuple[Outcome, ...]) -> list[Outcome]:
         replace(
             o,
             seconds={},
-            answer=o.answer and replace(o.answer, timings={}, hits=(), citations=(), sentences=()),
+            answer=o.answer
+            and replace(o.answer, timings={}, hits=(), citations=(), sentences=(), evidence=()),
             passages=tuple(replace(p, id="") for p in o.passages),
         )
         for o in outcomes
