@@ -43,8 +43,11 @@ from rag.schema import (
 if TYPE_CHECKING:
     from rag.index import VectorIndex
 
-# Passages embedded together, between two reports of progress: some seconds of work.
+# Passages of small files that are gathered before they are embedded.
 _TOGETHER = 256
+# Passages embedded between two reports of progress, at which adding can be stopped: two or
+# three seconds of work, and one request to a server.
+_REPORTED = 64
 # What a home holds beside the files that begin with the library's name.
 _OWN = frozenset({LOCK_NAME, OWNER_NAME, "chroma", "models"})
 
@@ -191,9 +194,9 @@ class Adder:
         ]
         rows = []
         # Progress is told within a long document too.
-        for start in range(0, len(texts), _TOGETHER):
-            rows.append(self._embedder.embed(texts[start : start + _TOGETHER]))
-            tell.part(len(group) * min(start + _TOGETHER, len(texts)) / len(texts))
+        for start in range(0, len(texts), _REPORTED):
+            rows.append(self._embedder.embed(texts[start : start + _REPORTED]))
+            tell.part(len(group) * min(start + _REPORTED, len(texts)) / len(texts))
         return np.concatenate(rows)
 
     def _is_own(self, item: Source | DocumentResult) -> bool:

@@ -101,7 +101,7 @@ def build(assistant: PageAssistant, readiness: ReadinessReader) -> Page:
     shelf = Shelf(assistant, assistant.settings.home / UPLOADS)
     page = _page(assistant, handlers, shelf, readiness)
     app = application()
-    desk = desk_of(assistant, handlers.keeper)
+    desk = desk_of(assistant, handlers.keeper, shelf)
     app.include_router(router(desk))
     app.mount("/page", StaticFiles(directory=ASSETS))
     gr.mount_gradio_app(
@@ -209,7 +209,7 @@ def _chat(
     examples = examples_for(documents)
     with gr.Column(elem_id="chat"):
         with gr.Column(elem_id="examples") as box:
-            _html(render.invite(len(documents), with_examples=bool(examples)), "invite")
+            _html(render.invite(with_examples=bool(examples)), "invite")
             buttons = [gr.Button(example, elem_classes="example") for example in examples]
         past = _pile("past")
         now = _panel("", "now")

@@ -75,19 +75,17 @@ def rest() -> str:
     )
 
 
-def invite(documents: int, *, with_examples: bool) -> str:
-    """Render what the page begins with, before anything was asked."""
-    if not documents:
-        words = (
-            'Your library is empty. <a href="#library" data-view="library">Add documents</a> '
-            "to ask about them."
-        )
-    elif with_examples:
-        words = "Ask a question, or begin with one of these:"
-    else:
-        count = "document" if documents == 1 else f"{documents:,} documents"
-        words = f"Ask a question about your {count}."
-    return f'<p class="invite">{words}</p>'
+def invite(*, with_examples: bool) -> str:
+    """Render what the page begins with; the style shows what fits the library of the moment."""
+    words = (
+        "Ask a question, or begin with one of these:"
+        if with_examples
+        else "Ask a question about your documents."
+    )
+    return (
+        '<p class="invite when-empty">Your library is empty. <a href="#library">Add documents</a> '
+        f'to ask about them.</p><p class="invite when-filled">{words}</p>'
+    )
 
 
 def badge(model_name: str, model_host: str | None) -> str:

@@ -34,14 +34,16 @@ _WORDS = {
 def heading(megabytes: int) -> str:
     """Render what can be added."""
     return (
-        "<h2>Library</h2><p>Text, Markdown, HTML, PDF and Word files, up to "
-        f"{megabytes} MB each. They stay on this machine.</p>"
+        f'<h2>Library</h2><p data-most="{megabytes * 1_000_000}">Text, Markdown, HTML, PDF and '
+        f"Word files, up to {megabytes} MB each. They stay on this machine.</p>"
     )
 
 
 def holdings(held: Holdings, *, left_out: Collection[str] = ()) -> str:
     """Render arrivals, if any, and the documents."""
-    return f"{_arrivals(held.arrivals)}{_documents(held.documents, left_out)}"
+    # For scripts: what it sets off shows all this anew.
+    anew = '<button type="button" data-action="show" hidden></button>'
+    return f"{_arrivals(held.arrivals)}{_documents(held.documents, left_out)}{anew}"
 
 
 def _arrivals(arrivals: Sequence[Arrival]) -> str:

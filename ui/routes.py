@@ -27,6 +27,7 @@ from ui.keeping import Keeper
 from ui.occasion import PageAssistant
 from ui.reader import Reader
 from ui.render import trouble_line
+from ui.shelf import Shelf
 
 _PNG, _SVG = "image/png", "image/svg+xml"
 # A document's id names this version of it: what is drawn of it never changes.
@@ -46,12 +47,13 @@ class Desk:
     reader: Reader
     chooser: Chooser
     evaluator: Evaluator
+    shelf: Shelf
 
 
-def desk_of(assistant: PageAssistant, keeper: Keeper) -> Desk:
+def desk_of(assistant: PageAssistant, keeper: Keeper, shelf: Shelf) -> Desk:
     """Return the desk of an assistant; close its evaluator afterwards."""
     evaluator = Evaluator(assistant.settings.home / EVALUATIONS)
-    return Desk(assistant, keeper, Reader(assistant), Chooser(assistant), evaluator)
+    return Desk(assistant, keeper, Reader(assistant), Chooser(assistant), evaluator, shelf)
 
 
 def router(desk: Desk) -> APIRouter:
@@ -60,6 +62,10 @@ def router(desk: Desk) -> APIRouter:
     _add_documents(routes, desk)
     _add_answers(routes, desk)
     _add_evaluation(routes, desk)
+
+    @routes.get("/alive")
+    def alive() -> Response:
+        return PlainTextResponse("yes")
 
     @routes.get("/settings")
     def settings() -> Response:
@@ -78,6 +84,11 @@ def router(desk: Desk) -> APIRouter:
 
 def _add_documents(routes: APIRouter, desk: Desk) -> None:
     reader = desk.reader
+
+    @routes.post("/refused")
+    def refused(names: Annotated[list[str], Body(max_length=1000)]) -> Response:
+        desk.shelf.refuse(names, desk.assistant.settings.file_megabytes)
+        return PlainTextResponse("")
 
     @routes.get("/documents/{identity}.txt")
     def text(identity: str) -> Response:

@@ -124,6 +124,19 @@ class Shelf:
                 self._worker = threading.Thread(target=self._work, name="shelf", daemon=True)
                 self._worker.start()
 
+    def refuse(self, names: Sequence[str], megabytes: int) -> None:
+        """Tell of files that were not uploaded, for they are larger than so many megabytes."""
+        with self._guard:
+            for name in names:
+                shown = safe_name(name)
+                reason = (
+                    f"{shown} has more than {megabytes} MB, the most that is read. Split it, or "
+                    "raise FOOTNOTE_FILE_MEGABYTES."
+                )
+                number = len(self._arrivals) + 1
+                self._arrivals[number] = Arrival(number, Path(shown), "rejected", reason=reason)
+            self._changed()
+
     def stop(self, number: int | None = None) -> None:
         """Stop an arrival, or all that are not finished; what is added stays."""
         with self._guard:

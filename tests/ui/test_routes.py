@@ -17,6 +17,7 @@ from ui.conversation import Readiness
 from ui.handlers import Handlers
 from ui.routes import desk_of, router
 from ui.server import application
+from ui.shelf import Shelf
 
 PATIENCE = 120
 FORM = "<label>Case file"
@@ -33,7 +34,8 @@ def assistant() -> FakeAssistant:
 @pytest.fixture
 def page(assistant: FakeAssistant) -> Iterator[TestClient]:
     """Return a client of its page."""
-    desk = desk_of(assistant, Handlers(assistant, lambda: Readiness("ready")).keeper)
+    keeper = Handlers(assistant, lambda: Readiness("ready")).keeper
+    desk = desk_of(assistant, keeper, Shelf(assistant, assistant.settings.home / "uploads"))
     app = application()
     app.include_router(router(desk))
     with TestClient(app, base_url="http://127.0.0.1") as client:

@@ -13,6 +13,7 @@
 (() => {
   const UNREACHABLE = '<p class="trouble" role="alert">Footnote cannot be reached. See whether ' +
     "it still runs, then reload this page.</p>";
+  const LISTENING = 3000; /* milliseconds */
   const byId = (id) => document.getElementById(id);
   let openedCard = null;
   let rated = null;
@@ -193,6 +194,58 @@
     panel.querySelector("iframe")?.scrollIntoView({ block: "start" });
   }
 
+  /* Uploads: the framework turns a whole lot down for one file that is too large. */
+
+  function onFiles(event) {
+    const box = event.target.closest("#upload");
+    if (!box) return;
+    const input = box.querySelector("input[type=file]");
+    const files = [...((event.dataTransfer || input).files || [])];
+    const most = Number(document.querySelector("#library-head [data-most]").dataset.most);
+    const large = files.filter((file) => file.size > most);
+    if (!input || !large.length) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const rest = new DataTransfer();
+    for (const file of files) if (!large.includes(file)) rest.items.add(file);
+    input.files = rest.files;
+    fetched("/page/refused", large.map((file) => file.name)).then(() => {
+      if (rest.files.length) input.dispatchEvent(new Event("change", { bubbles: true }));
+      else document.querySelector("#shelf [data-action=show]").click();
+    });
+  }
+
+  /* The framework says nothing when its server is gone: what is asked then would just stay. */
+  let lost = null;
+
+  async function listen() {
+    if (document.hidden) return;
+    let isThere = false;
+    try {
+      isThere = (await fetch("/page/alive", { cache: "no-store" })).ok;
+    } catch {
+      /* told below */
+    }
+    if (!isThere && !lost) {
+      lost = document.createElement("div");
+      lost.id = "lost";
+      lost.setAttribute("role", "alert");
+      lost.textContent = "Footnote cannot be reached. See whether it still runs; this page goes " +
+        "on when it is back.";
+      document.body.append(lost);
+    } else if (isThere && lost && !lost.querySelector("a")) {
+      lost.textContent = "Footnote is back. Your conversations are kept. ";
+      const link = document.createElement("a");
+      link.href = location.href;
+      link.textContent = "Reload this page";
+      link.addEventListener("click", () => setTimeout(() => location.reload()));
+      lost.append(link);
+    }
+  }
+
+  setInterval(listen, LISTENING);
+  document.addEventListener("change", onFiles, true);
+  document.addEventListener("drop", onFiles, true);
   document.addEventListener("click", onClick);
   document.addEventListener("submit", onSubmit);
   window.addEventListener("footnote-view", onView);
