@@ -66,7 +66,7 @@ class Place:
 
 
 def measure(seeds: Path, models: Path, progress: ProgressCallback | None = None) -> list[Row]:
-    """Measure everything that needs no network; about two minutes on two cores."""
+    """Measure everything that needs no network; about three minutes on two cores."""
     steps: tuple[tuple[str, Callable[[Place], Iterable[Row]]], ...] = (
         ("commands", _measure_commands),
         ("adding", _measure_adding),
@@ -180,14 +180,20 @@ def _measure_answering(place: Place) -> Iterator[Row]:
 
 def _measure_page(place: Place) -> Iterator[Row]:
     # Playwright is a tool of development: all else is measured without it.
-    from eval.page import measure_page
+    from eval.page import measure_feel, measure_page
 
     figures = measure_page(place.home, place.models, QUESTIONS[:5])
+    feel = measure_feel(place.home, place.models, QUESTIONS[:5])
     loads, words, answer = figures.loads, figures.first_words, figures.answer
     yield Row("warm start of `footnote chat` to a page that loads", f"{loads:.1f} s", "10 s")
     yield Row("... from there to the first words of the first answer", f"{words:.1f} s", "12 s")
     yield Row("... from Enter to the whole answer, median", f"{answer:.1f} s", "6 s")
     yield Row("memory of all processes, model loaded", f"{figures.memory:.0f} MB", "2500 MB")
+    yield Row("page in a new tab to a box that can be typed in", f"{feel.usable:.2f} s", "1.5 s")
+    yield Row("click on `[n]` to the marked quote in sight", f"{feel.quote:.2f} s", "0.3 s")
+    yield Row("what the page adds to a token of the model", f"{1000 * feel.token:.0f} ms", "30 ms")
+    both = f"{feel.early:.2f} s, {feel.late:.2f} s"
+    yield Row("from Enter to an answer in quotes, first and 200th question", both, "the same")
 
 
 def measure_newcomer(repository: Path) -> list[Row]:

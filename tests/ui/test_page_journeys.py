@@ -127,8 +127,8 @@ def test_upload_ask_follow_up_stop_and_come_back(visit: Visit, tmp_path: Path) -
     picture(page, "2-back")
 
 
-def test_a_model_that_is_killed_costs_one_answer_its_prose(visit: Visit, served: Served) -> None:
-    """Quotes come instead, it is told, and the next question has a model again."""
+def test_a_model_that_is_killed_loses_no_answer(visit: Visit, served: Served) -> None:
+    """It is started again, or quotes come instead; the next question has a model."""
     page = visit.page
     page.fill("#question textarea", "Where did the U.S. and Russian delegations meet?")
     page.keyboard.press("Enter")
