@@ -200,7 +200,7 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> int:
     if exported.unfinished:
         beside = path.with_name(path.stem + UNFINISHED)
         print(
-            f"{len(exported.unfinished)} answers were not helpful, and only you know what would "
+            f"{len(exported.unfinished)} more have to be completed, for only you know what would "
             f'be right: fill in "answers" or "evidence" in {beside}, and take "answered" out.'
         )
     return 0

@@ -369,7 +369,7 @@ class Bars:
             self.close()
             self._task = progress.task
             # Piped, a line now and then, or as often as tqdm's own variable says.
-            piped = float(os.environ.get("TQDM_MININTERVAL", "10"))
+            piped = float(os.environ.get("TQDM_MININTERVAL") or 10)
             often = 0.1 if sys.stderr.isatty() else piped
             self._bar = tqdm(
                 desc=progress.task,

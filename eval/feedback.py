@@ -1,8 +1,9 @@
 """Cases made of what readers thought of answers: `footnote eval export-feedback`.
 
-A helpful answer is a case whose evidence are its citations; a helpful refusal is one that
-the documents do not answer. Where an answer was not helpful, nobody has said what would be
-right: such cases are unfinished, and kept apart until a person completes them.
+A helpful answer is a case whose evidence are its citations, without those that were not
+helpful; a helpful citation is evidence by itself. A helpful refusal is a case that the documents
+do not answer. For the rest nobody has said what would be right: such cases are unfinished, and
+kept apart until a person completes them.
 """
 
 from __future__ import annotations
@@ -35,13 +36,17 @@ def export_feedback(settings: Settings, path: Path) -> Exported:
     """Write the cases of a library's feedback to a file, and the unfinished beside it.
 
     Raises:
-        BadCases: the file cannot be written.
+        BadCases: the file is there already, or cannot be written.
     """
+    beside = path.with_name(path.stem + UNFINISHED)
+    for file in (path, beside):
+        if file.exists():
+            raise BadCases(f"{file} is there already, maybe completed by hand. Name another file.")
     with Assistant(settings, read_only=True) as assistant:
         exported = cases_of(assistant.conversations.feedback(), assistant.documents())
     _write(path, (case.to_dict() for case in exported.cases))
     if exported.unfinished:
-        _write(path.with_name(path.stem + UNFINISHED), exported.unfinished)
+        _write(beside, exported.unfinished)
     return exported
 
 

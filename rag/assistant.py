@@ -68,7 +68,8 @@ class Assistant:
         from rag.picturing import Pages
         from rag.searching import Searching
 
-        self.settings = settings or Settings()
+        self.settings = self._at_start = settings or Settings()
+        self._changing = threading.Lock()
         self._writing = threading.Lock()
         self._parts = Parts(self.settings, embedder=embedder, reranker=reranker, model=model)
         self._library: Library = Library(self.settings.home, read_only=read_only)
@@ -169,15 +170,21 @@ class Assistant:
     def change(self, **settings: Any) -> None:
         """Answer by other settings from now on: `llm`, `passages`, `evidence`, `strictness`.
 
-        Raises ConfigError for a wrong value, and UsageError for any other setting.
+        Raises ConfigError for a wrong value, UsageError for any other setting; then all stays.
         """
         other = sorted(set(settings) - {"llm", "passages", "evidence", "strictness"})
         if other:
             raise UsageError(f"{other[0]} cannot be changed while running. Start anew with it.")
-        changed = self.settings.changed(**settings)
-        if changed.llm != self.settings.llm:
-            self._parts.change_model(changed)
-        self.settings = changed
+        with self._changing:
+            if "llm" in settings:
+                # A server and its key are for the model that was named with them.
+                named = settings["llm"] == self._at_start.llm
+                for field in ("llm_url", "llm_key"):
+                    settings[field] = getattr(self._at_start, field) if named else None
+            changed = self.settings.changed(**settings)
+            if changed.llm != self.settings.llm:
+                self._parts.change_model(changed)
+            self.settings = changed
 
     def reembed(self, *, progress: ProgressCallback | None = None) -> int:
         """Embed all passages with the model of the settings; return how many.
@@ -278,8 +285,7 @@ class Assistant:
         Raises:
             ModelError: the language model cannot be loaded; quoting works all the same.
         """
-        # Heavy: only those who answer need the prompts.
-        from rag.prompts import fixed_messages
+        from rag.prompts import fixed_messages  # heavy: only those who answer need them
 
         self._searching.retriever().search("warm", k=1)
         model = self._parts.chat_model

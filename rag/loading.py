@@ -98,6 +98,10 @@ class Loader:
 
     def close(self) -> None:
         """End the child process; a later load starts another."""
+        parser = self._parser
+        if parser is not None:
+            # At once, whatever it is doing: who waits for its answer is told.
+            parser.kill()
         with self._lock:
             self._stop()
 
@@ -108,8 +112,12 @@ class Loader:
             "size": len(data),
             "seconds": self._seconds,
         }
-        with self._lock:
+        if not self._lock.acquire(timeout=self._seconds):
+            raise FailedFile(f"{show(path.name)} has to wait for another file. Try again.")
+        try:
             reply = self._ask(path, header, data)
+        finally:
+            self._lock.release()
         if "rejected" in reply:
             raise RejectedFile(f"{show(path.name)} {reply['rejected']}")
         return reply

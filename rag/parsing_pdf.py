@@ -1,6 +1,6 @@
-"""Reads PDF files: the text of each page, its lines put back into paragraphs, and pictures.
+"""Reads PDF files: the text of each page, its lines put back into paragraphs; draws pages.
 
-Knows nothing of pictures: a scanned page without a text layer has no text here.
+Knows nothing of what pictures show: a scanned page without a text layer has no text here.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ def draw_page(
         if not 1 <= number <= len(document):
             raise RejectedFile(f"has no page {number}.")
         page = document[number - 1]
-        scale = min(PAGE_WIDTH / max(page.get_width(), 1), 2 * PAGE_WIDTH / page.get_height())
+        scale = min(
+            PAGE_WIDTH / max(page.get_width(), 1), 2 * PAGE_WIDTH / max(page.get_height(), 1)
+        )
         image = page.render(scale=scale).to_pil().convert("RGB")
         grounds = Image.new("RGB", image.size, "white")
         pen = ImageDraw.Draw(grounds)
@@ -144,7 +146,10 @@ def _boxes_of(
             left, bottom, right, top = text_page.get_rect(number)
             corners = [_pixel(page, size, x, y) for x, y in ((left, top), (right, bottom))]
             (x0, x1), (y0, y1) = (sorted(values) for values in zip(*corners, strict=True))
-            yield x0 - 1, y0 - 1, x1 + 1, y1 + 1
+            box = max(x0 - 1, 0), max(y0 - 1, 0), min(x1 + 1, size[0]), min(y1 + 1, size[1])
+            # Words may stand outside of what is seen of a page.
+            if box[0] < box[2] and box[1] < box[3]:
+                yield box
 
 
 def _place_of(words: str, text: str, before: int) -> tuple[int, int] | None:

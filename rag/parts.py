@@ -59,12 +59,17 @@ class Parts:
             return self._model
 
     def change_model(self, settings: Settings) -> None:
-        """Stop the language model; that of these settings is built when it is needed."""
+        """Put the language model of these settings in place of the other; raises ConfigError."""
+        # Heavy, as above.
+        from rag.models.chat import build_chat_model
+
+        model = build_chat_model(settings)
         with self._guard:
-            before, self._model = self._model, None
-            self._model_built, self._settings = False, settings
+            before, self._model = self._model, model
+            self._model_built, self._settings = True, settings
         if before is not None:
-            before.close()
+            # One that is just starting ends only then, which nobody need wait for.
+            threading.Thread(target=before.close, name="retiring", daemon=True).start()
 
     def close(self) -> None:
         """Stop what was built or handed in."""

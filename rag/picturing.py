@@ -16,6 +16,8 @@ from rag.loading import Loader
 from rag.settings import Settings
 
 _PDF = "application/pdf"
+# A reader looks at it: what takes longer is not worth the wait.
+_SECONDS = 10.0
 
 
 class Pages:
@@ -23,9 +25,7 @@ class Pages:
 
     def __init__(self, library: Library, settings: Settings) -> None:
         self._library = library
-        self._loader = Loader(
-            seconds=settings.parse_seconds, max_bytes=settings.file_megabytes * 1_000_000
-        )
+        self._loader = Loader(seconds=_SECONDS, max_bytes=settings.file_megabytes * 1_000_000)
 
     def image(
         self, document_id: str, page: int, *, quotes: Sequence[tuple[int, int]], crop: bool

@@ -381,7 +381,7 @@ class ChatModel(Protocol):
         """
 
     def close(self) -> None:
-        """Free what the model holds; a later call may start it again."""
+        """Free what the model holds; nothing can be asked afterwards."""
 
 
 @cache

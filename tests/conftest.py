@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MODELS = Path(os.environ.get("FOOTNOTE_TEST_MODELS", ROOT / ".footnote" / "models"))
+# Taken out of the environment, for the program under test refuses what it does not know.
+MODELS = Path(os.environ.pop("FOOTNOTE_TEST_MODELS", ROOT / ".footnote" / "models"))
+KILLS = int(os.environ.pop("FOOTNOTE_TEST_KILLS", "60"))
+PICTURES = os.environ.pop("FOOTNOTE_TEST_PICTURES", None)
 
 
 def _is_loopback(address: object) -> bool:

@@ -107,6 +107,15 @@ def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+def start_module(name: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start a module in a process of its own; what it prints can be read."""
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-m", name, *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, env=_environment(), cwd=ROOT
+    )
+
+
 def words_of(count: int, *, seed: int) -> str:
     """Return a text of made-up words in sentences and paragraphs."""
     draw = random.Random(seed)

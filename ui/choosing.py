@@ -51,22 +51,22 @@ class Chooser:
 
     def __init__(self, assistant: Changeable) -> None:
         self._assistant = assistant
-        self._configured = assistant.settings.llm
+        at_start = assistant.settings
+        self._models = [
+            (EMBEDDED, "The language model that comes with Footnote"),
+            (NONE, "No language model: answers are quotes"),
+        ]
+        if at_start.llm not in (EMBEDDED, NONE):
+            # The name of the host alone: an address may hold a password.
+            host = urlsplit(at_start.llm_url or "").hostname
+            where = f", at {host}" if host else ""
+            self._models.insert(0, (at_start.llm, f"{at_start.llm}{where}"))
 
     def choices(self) -> Choices:
         """Return what there is to choose at this moment."""
         settings = self._assistant.settings
-        models = [
-            (EMBEDDED, "The language model that comes with Footnote"),
-            (NONE, "No language model: answers are quotes"),
-        ]
-        if self._configured not in (EMBEDDED, NONE):
-            # The name of the host alone: an address may hold a password.
-            host = urlsplit(settings.llm_url or "").hostname
-            where = f", at {host}" if host else ""
-            models.insert(0, (self._configured, f"{self._configured}{where}"))
         return Choices(
-            models=tuple(models),
+            models=tuple(self._models),
             llm=settings.llm,
             passages=settings.passages,
             strictness=settings.strictness,
@@ -76,9 +76,8 @@ class Chooser:
 
     def choose(self, data: Mapping[str, str]) -> str | None:
         """Change the settings; return what was wrong with them, if anything."""
-        known = [value for value, _ in self.choices().models]
         try:
-            if data.get("llm") not in known:
+            if data.get("llm") not in [value for value, _ in self._models]:
                 raise ConfigError("Choose one of the models shown.")
             self._assistant.change(
                 llm=data["llm"],

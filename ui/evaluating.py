@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -22,12 +23,18 @@ from rag import Settings, UsageError
 
 EVALUATIONS = "eval"
 """Folder of the home that results lie in."""
-REPORT_PAGE, _REPORT = "report.html", "report.json"
-_PROGRAM = "import sys; from ui.cli import main; sys.exit(main())"
+_PAGE, _REPORT = "report.html", "report.json"
+# -P keeps the working folder, which may be one of downloads, off the way to modules.
+_COMMAND = (
+    sys.executable,
+    "-P",
+    "-c",
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from ui.cli import main; sys.exit(main())",
+)
 _BAR = re.compile(r"^(?P<task>[^:]+):\s+\d+%\|.*\|\s*(?P<done>[\d.]+)/(?P<total>[\d.]+) \[")
-_NAME = re.compile(r"[\w.+-]{1,120}")
 _LISTED = 30
-_END_SECONDS = 5.0
+_END_SECONDS, _COMPARE_SECONDS = 8.0, 120
 
 
 @dataclass(frozen=True)
@@ -87,8 +94,7 @@ class Evaluator:
         Raises UsageError if one is under way, or a path is not there.
         """
         for path in filter(None, (cases.strip(), documents.strip())):
-            if not Path(path).expanduser().exists():
-                raise UsageError(f"There is nothing at {path}. Check the path.")
+            _check(path)
         name = f"{datetime.now().astimezone():%Y-%m-%d_%H%M%S}"
         arguments = ["--home", str(settings.home), "eval"]
         if cases.strip():
@@ -103,14 +109,19 @@ class Evaluator:
         with self._guard:
             if self._underway is not None:
                 raise UsageError("An evaluation is under way. Wait for its end, or stop it.")
+            try:
+                self._process = subprocess.Popen(
+                    [*_COMMAND, *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    env=os.environ | _environment(settings),
+                    # Ctrl-C is for us: we end it, once.
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise UsageError(f"It could not be started ({error.strerror}).") from error
             self._underway, self._trouble, self._stopped = Underway(name), None, False
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env=os.environ | _environment(settings),
-            )
         threading.Thread(
             target=self._follow, args=(self._process, name), name="evaluation", daemon=True
         ).start()
@@ -119,18 +130,17 @@ class Evaluator:
         """End the evaluation that runs; what it has asked so far stays in its folder."""
         with self._guard:
             self._stopped = True
-            if self._process is not None:
-                self._process.terminate()
+            process = self._process
+        if process is not None:
+            threading.Thread(target=_end, args=(process,), name="stopping", daemon=True).start()
 
     def close(self) -> None:
         """Stop, and wait for the end."""
-        self.stop()
-        process = self._process
+        with self._guard:
+            self._stopped = True
+            process = self._process
         if process is not None:
-            try:
-                process.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            _end(process)
 
     def state(self) -> Evaluations:
         """Return what there is at this moment, the latest first."""
@@ -138,7 +148,7 @@ class Evaluator:
             underway, trouble = self._underway, self._trouble
         try:
             # The page of a report is the last that is written.
-            pages = self._folder.glob(f"*/{REPORT_PAGE}")
+            pages = self._folder.glob(f"*/{_PAGE}")
             reports = [page.with_name(_REPORT) for page in pages]
         except OSError:
             reports = []
@@ -148,10 +158,11 @@ class Evaluator:
 
     def report(self, name: str) -> Path:
         """Return the page of a report. Raises UsageError."""
-        path = self._folder / name / REPORT_PAGE
-        if not _NAME.fullmatch(name) or name.startswith(".") or not path.is_file():
-            raise UsageError(f"There is no report {name}.")
-        return path
+        # Only what is listed: no name leads anywhere else.
+        for page in self._folder.glob(f"*/{_PAGE}"):
+            if page.parent.name == name:
+                return page
+        raise UsageError(f"There is no report {name}.")
 
     def compare(self, before: str, after: str) -> str:
         """Return what changed between two runs, as `footnote eval compare` tells it.
@@ -159,15 +170,19 @@ class Evaluator:
         Raises UsageError.
         """
         runs = [str(self.report(name).parent) for name in (before, after)]
-        told = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, "eval", "compare", *runs],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=120,
-            check=False,
-        )
+        try:
+            told = subprocess.run(
+                [*_COMMAND, "eval", "compare", *runs],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+                timeout=_COMPARE_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise UsageError("Comparing took too long. Try `footnote eval compare`.") from error
         if told.returncode:
             raise UsageError(_last_line(told.stderr.splitlines()))
         return told.stdout
@@ -183,7 +198,7 @@ class Evaluator:
         code = process.wait()
         with self._guard:
             self._underway = self._process = None
-            if code > 0 and not self._stopped and not self._is_there(name):
+            if code != 0 and not self._stopped and not self._is_there(name):
                 self._trouble = _last_line([*said, rest])
 
     def _tell(self, name: str, line: str, said: deque[str]) -> None:
@@ -195,7 +210,7 @@ class Evaluator:
             self._underway = Underway(name, bar["task"], float(bar["done"]), float(bar["total"]))
 
     def _is_there(self, name: str) -> bool:
-        return (self._folder / name / REPORT_PAGE).is_file()
+        return (self._folder / name / _PAGE).is_file()
 
     def _finished(self, path: Path) -> Finished | None:
         """Return a report in few words, None for a file that is none."""
@@ -204,8 +219,28 @@ class Evaluator:
             if path not in self._read or self._read[path][0] != changed:
                 self._read[path] = changed, _summary(path)
             return self._read[path][1]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+
+
+def _check(path: str) -> None:
+    try:
+        is_there = Path(path).expanduser().exists()
+    except (OSError, RuntimeError):
+        # Too long, not to be looked into, or the home of a user there is not.
+        is_there = False
+    if not is_there:
+        raise UsageError(f"There is nothing at {path}. Check the path.")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Have a process clean up and end; one that does not is made to."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _summary(path: Path) -> Finished:
@@ -225,6 +260,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     """Return what makes the command answer as this page does."""
     return {
         "FOOTNOTE_LLM": settings.llm,
+        "FOOTNOTE_LLM_URL": settings.llm_url or "",
         "FOOTNOTE_MODELS": str(settings.models_folder),
         "FOOTNOTE_PASSAGES": str(settings.passages),
         "FOOTNOTE_STRICTNESS": str(settings.strictness),

@@ -5,8 +5,9 @@ Knows nothing of how they are run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 from urllib.parse import quote
 
 from ui.evaluating import Evaluations, Finished, Underway
@@ -27,35 +28,40 @@ def evaluation(
     shown: str | None = None,
     compared: str | None = None,
     trouble: str | None = None,
+    given: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Render evaluations; `shown` names the report that is open, `compared` is a comparison."""
+    """Render evaluations; `shown` names the report that is open, `compared` is a comparison.
+
+    `given` is what the form was filled in with, to be corrected.
+    """
     words = trouble or seen.trouble
     problem = f'<p class="trouble" role="alert">{escape(words)}</p>' if words else ""
-    body = _underway(seen.underway) if seen.underway else _form()
+    body = _underway(seen.underway) if seen.underway else _form(given)
     comparison = ""
     if compared is not None:
         comparison = f"<h3>What changed</h3><pre>{escape(compared)}</pre>"
     report = "" if shown is None else _report(shown)
-    poll = ' data-poll="1000"' if seen.underway else ""
     return (
-        f'<div class="panel"{poll}><h2>Evaluation</h2><p class="lead">Ask a file of questions '
+        '<div class="panel"><h2>Evaluation</h2><p class="lead">Ask a file of questions '
         "with known answers, and see how many are answered rightly, cited rightly, and refused "
         f"when they should be.</p>{problem}{body}{_finished(seen.finished)}{comparison}{report}"
         "</div>"
     )
 
 
-def _form() -> str:
+def _form(given: Mapping[str, str]) -> str:
+    cases, documents = escape(given.get("cases", "")), escape(given.get("documents", ""))
+    only = " checked" if given.get("only_search") else ""
     return (
         '<form data-post="/page/evaluation"><input type="hidden" name="action" value="start">'
-        '<label>Case file <input name="cases" autocomplete="off" '
+        f'<label>Case file <input name="cases" autocomplete="off" value="{cases}" '
         'placeholder="empty: the questions on the seeds"></label>'
-        '<label>Documents <input name="documents" autocomplete="off" '
+        f'<label>Documents <input name="documents" autocomplete="off" value="{documents}" '
         'placeholder="empty: the folder of the case file"></label>'
         '<label class="short">At most <input name="limit" type="number" min="1" max="100000" '
-        'value="20"> questions</label>'
-        '<label class="check"><input type="checkbox" name="only_search" value="1"> Only search: '
-        "seconds instead of minutes</label>"
+        f'value="{escape(given.get("limit", "20"))}"> questions</label>'
+        f'<label class="check"><input type="checkbox" name="only_search" value="1"{only}> '
+        "Only search: seconds instead of minutes</label>"
         '<button type="submit" class="primary">Run</button></form>'
     )
 
@@ -64,8 +70,8 @@ def _underway(run: Underway) -> str:
     share = f'value="{run.done:g}" max="{run.total:g}"' if run.total else ""
     count = f", {run.done:g} of {run.total:g}" if run.total else ""
     return (
-        f'<div class="underway" role="status"><span>{escape(run.task)}{count}</span>'
-        f"<progress {share}></progress>"
+        '<div class="underway" data-poll="1000">'
+        f'<span class="how">{escape(run.task)}{count} <progress {share}></progress></span>'
         '<form data-post="/page/evaluation"><input type="hidden" name="action" value="stop">'
         '<button type="submit">Stop</button></form></div>'
     )

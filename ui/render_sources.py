@@ -97,7 +97,7 @@ def _picture(citation: Citation) -> str:
     source = image(citation.document.id, citation.page, citation.start, citation.end)
     return (
         f'<img class="page-crop" loading="lazy" src="{source}&amp;crop=1" '
-        f'alt="Page {citation.page}, the quote marked">'
+        f'alt="Page {citation.page} of the document">'
     )
 
 

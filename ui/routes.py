@@ -1,21 +1,23 @@
 """What the page fetches by itself: documents, pages, the inside of an answer, panels, files.
 
-Each reply is a fragment of HTML, a picture or a file. What cannot be shown is a sentence in
-its place, not an error of HTTP: a reader gains nothing from a broken picture.
+Each reply is a fragment of HTML, a picture or a file. A fragment or a picture that cannot be
+shown is a sentence in its place, not an error of HTTP: a reader gains nothing from it.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Body
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from rag import FootnoteError, UnknownConversation, UnknownDocument
+from rag import FootnoteError, UnknownConversation, UnknownDocument, UsageError
 from ui import (
+    render,
     render_evaluation,
     render_inspector,
     render_reader,
@@ -30,11 +32,11 @@ from ui.render import trouble_line
 from ui.shelf import Shelf
 
 _PNG, _SVG = "image/png", "image/svg+xml"
-# A document's id names this version of it: what is drawn of it never changes.
 _Form = Annotated[dict[str, str], Body(max_length=20)]
 _FormOfLists = Annotated[dict[str, str | list[str]], Body(max_length=20)]
 _Reason = Annotated[str, Body(max_length=4000)]
 _Number = Annotated[int | None, Body(ge=1)]
+# A document's id names this version of it: what is drawn of it never changes.
 _LASTING = {"Cache-Control": "private, max-age=3600"}
 
 
@@ -63,9 +65,13 @@ def router(desk: Desk) -> APIRouter:
     _add_answers(routes, desk)
     _add_evaluation(routes, desk)
 
+    server = uuid.uuid4().hex
+
     @routes.get("/alive")
-    def alive() -> Response:
-        return PlainTextResponse("yes")
+    async def alive() -> Response:
+        assistant = desk.assistant
+        badge = render.badge(assistant.model_name, assistant.model_host)
+        return JSONResponse({"server": server, "badge": badge})
 
     @routes.get("/settings")
     def settings() -> Response:
@@ -170,8 +176,11 @@ def _add_evaluation(routes: APIRouter, desk: Desk) -> None:
             compared = _evaluate(desk, data)
         except FootnoteError as error:
             trouble = str(error)
+        given = {name: value for name, value in data.items() if isinstance(value, str)}
         return HTMLResponse(
-            render_evaluation.evaluation(evaluator.state(), compared=compared, trouble=trouble)
+            render_evaluation.evaluation(
+                evaluator.state(), compared=compared, trouble=trouble, given=given
+            )
         )
 
     @routes.get("/evaluations/{name}/report.html")
@@ -185,7 +194,7 @@ def _evaluate(desk: Desk, data: Mapping[str, str | list[str]]) -> str | None:
     if action == "compare":
         chosen = [runs] if isinstance(runs, str) else runs
         if len(chosen) != 2:
-            return "Choose two runs."
+            raise UsageError("Choose two runs to be compared.")
         after, before = chosen
         return desk.evaluator.compare(before, after)
     if action == "stop":

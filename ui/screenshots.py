@@ -73,6 +73,10 @@ def take(folder: Path, documents: Path) -> Iterator[Path]:
         with opened(browser, DEVICES[0], address) as page:
             _ask(page, UNANSWERABLE)
             yield _shoot(page, folder / "refusal.png")
+            yield from _panels(page, folder)
+        with opened(browser, DEVICES[-1], address) as page:
+            page.click(".views a[data-view=library]")
+            yield _shoot(page, folder / "phone-library.png")
 
 
 @contextlib.contextmanager
@@ -135,6 +139,21 @@ def _answered(page: Page, path: Path) -> Path:
         _ask(page, question)
     page.click("#now a.chip >> nth=0")
     return _shoot(page, path)
+
+
+def _panels(page: Page, folder: Path) -> Iterator[Path]:
+    """Take the pictures of what opens over the conversation, and of the other parts."""
+    _ask(page, ASKED[0])
+    page.click("#now a.chip >> nth=0")
+    page.click("#sources .card.cited [data-dialog] >> visible=true >> nth=0")
+    yield _shoot(page, folder / "document.png")
+    page.keyboard.press("Escape")
+    page.click("#now [data-dialog=inspector]")
+    yield _shoot(page, folder / "inspector.png")
+    page.keyboard.press("Escape")
+    for view in ("library", "evaluation", "settings"):
+        page.click(f".views a[data-view={view}]")
+        yield _shoot(page, folder / f"{view}.png")
 
 
 def _ask(page: Page, question: str) -> None:

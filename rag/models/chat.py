@@ -249,10 +249,10 @@ class LocalChat:
         self._speaker = None
 
     def close(self) -> None:
-        """End the server; a later call starts it again."""
+        """End the server; a later call raises ModelUnavailable."""
         with self._lock:
             self._hang_up()
-        self._server.close()
+        self._server.retire()
 
 
 def _begins(word: str, token: str) -> bool:

@@ -65,6 +65,7 @@ class LocalServer:
         self.states, self._threads = states, threads
         self._start_seconds, self._command = start_seconds, tuple(command)
         self._lock = threading.Lock()
+        self._retired = threading.Event()
         self._child: _Child | None = None
         self._address: Address | None = None
 
@@ -82,6 +83,8 @@ class LocalServer:
             ModelUnavailable: it did not start in time, or there is no room for it.
         """
         with self._lock:
+            if self._retired.is_set():
+                raise ModelUnavailable("The language model was changed. Ask again.")
             if self._address is not None and self._child is not None and self._child.runs():
                 return self._address
             self._end()
@@ -154,6 +157,11 @@ class LocalServer:
         """End the server; a later `start` starts it anew."""
         with self._lock:
             self._end()
+
+    def retire(self) -> None:
+        """End the server for good: who still has it cannot start it anew."""
+        self._retired.set()
+        self.close()
 
     def _end(self) -> None:
         child, self._child, self._address = self._child, None, None

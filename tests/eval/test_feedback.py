@@ -101,6 +101,7 @@ def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFi
     assert cli.main([*home, "own.jsonl"]) == 0
     told = capsys.readouterr().out
     assert "0 cases written to own.jsonl" in told
-    assert "1 answers were not helpful" in told
+    assert "1 more have to be completed" in told
+    assert cli.main([*home, "own.jsonl"]) == 2
     assert cli.main(home) == 2
     assert cli.main([*home, str(tmp_path)]) == 2

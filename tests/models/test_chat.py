@@ -181,16 +181,17 @@ def test_a_server_that_dies_in_an_answer_fails_that_answer_only(tmp_path: Path) 
         chat.close()
 
 
-def test_a_closed_model_starts_again_when_asked(tmp_path: Path) -> None:
-    """Close frees what the model holds, and no more."""
+def test_a_closed_model_is_not_started_again(tmp_path: Path) -> None:
+    """Somebody may still have it who does not know; nobody would end it a second time."""
     with stub(tmp_path) as server:
         chat = LocalChat(server, "stub")
-        chat.close()
-        chat.warm(HELLO)
         assert said(chat) == "All well."
         chat.close()
-        assert said(chat) == "All well."
-        chat.close()
+        with pytest.raises(ModelUnavailable, match="was changed"):
+            chat.warm(HELLO)
+        with pytest.raises(ModelUnavailable, match="was changed"):
+            said(chat)
+        assert not chat.ready
 
 
 def test_weights_that_are_not_there_are_told_when_asked() -> None:

@@ -5,7 +5,6 @@ With FOOTNOTE_TEST_PICTURES naming a folder, each step is taken a picture of.
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +13,13 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import ROOT
+from tests.conftest import PICTURES, ROOT
 from tests.documents import make_pdf
 from tests.ui.served import Served, serve
 from tests.ui.visits import Visit, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 
-PICTURES = os.environ.get("FOOTNOTE_TEST_PICTURES")
 PATIENCE = 240_000  # milliseconds: two cores may be busy
 REPORT = (
     [

@@ -134,6 +134,13 @@ def test_settings_are_shown_and_changed(page: TestClient, assistant: FakeAssista
     assert (assistant.settings.passages, assistant.settings.strictness) == (9, 0.5)
 
 
+def test_what_runs_and_which_model_answers_is_told(page: TestClient) -> None:
+    """The same name for as long as the server runs, and the badge of the moment."""
+    first, second = (page.get("/page/alive").json() for _ in range(2))
+    assert first == second
+    assert "Stays on this machine" in first["badge"]
+
+
 def test_no_key_and_no_password_is_shown(assistant: FakeAssistant) -> None:
     """The host of a server is."""
     settings = assistant.settings.changed(

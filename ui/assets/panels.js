@@ -13,6 +13,8 @@
 (() => {
   const UNREACHABLE = '<p class="trouble" role="alert">Footnote cannot be reached. See whether ' +
     "it still runs, then reload this page.</p>";
+  const REFUSED = '<p class="trouble" role="alert">Footnote could not do this. See that all ' +
+    "fields are filled in sensibly; the program's log may say more.</p>";
   const LISTENING = 3000; /* milliseconds */
   const byId = (id) => document.getElementById(id);
   let openedCard = null;
@@ -24,7 +26,7 @@
     };
     try {
       const reply = await fetch(url, options);
-      return reply.ok ? await reply.text() : UNREACHABLE;
+      return reply.ok ? await reply.text() : REFUSED;
     } catch {
       return UNREACHABLE;
     }
@@ -33,14 +35,20 @@
   /* Panels */
 
   function fill(panel, html) {
-    panel.innerHTML = html;
+    clearTimeout(panel.polling);
+    /* While something runs, only its line changes: what else is open or ticked stays. */
+    const line = panel.querySelector("[data-poll]");
+    const parsed = document.createElement("template");
+    parsed.innerHTML = html;
+    const next = parsed.content.querySelector("[data-poll]");
+    if (line && next) line.querySelector(".how").replaceWith(next.querySelector(".how"));
+    else panel.replaceChildren(parsed.content);
     for (const part of panel.querySelectorAll("template[data-into]")) {
       const place = document.querySelector(`#${part.dataset.into} .${part.dataset.into}`);
       if (place) place.replaceWith(part.content);
       part.remove();
     }
     const asks = panel.querySelector("[data-poll]");
-    clearTimeout(panel.polling);
     if (asks) panel.polling = setTimeout(() => refresh(panel), Number(asks.dataset.poll));
   }
 
@@ -79,7 +87,10 @@
     }
     openedCard = card;
     tellStep(dialog);
-    body.innerHTML = await fetched(source);
+    dialog.wanted = source;
+    const html = await fetched(source);
+    if (dialog.wanted !== source) return;
+    body.innerHTML = html;
     body.scrollTop = 0;
     const target = body.querySelector("h2");
     if (target) target.focus({ preventScroll: true });
@@ -141,22 +152,23 @@
 
   async function rate(button) {
     const { rate: id, helpful, citation } = button.dataset;
-    rated = { id, helpful: helpful === "1", citation: citation ? Number(citation) : null };
+    const given = { id, helpful: helpful === "1", citation: citation ? Number(citation) : null };
     for (const other of button.parentElement.querySelectorAll("[data-rate]")) {
       other.setAttribute("aria-pressed", String(other === button));
     }
-    const { helpful: isHelpful, citation: number } = rated;
     const reply = await fetched(`/page/exchanges/${id}/feedback`,
-      { helpful: isHelpful, citation: number });
+      { helpful: given.helpful, citation: given.citation });
     if (reply) {
       button.setAttribute("aria-pressed", "false");
       button.title = "This could not be kept.";
       return;
     }
+    rated = given;
     const dialog = byId("feedback");
     dialog.querySelector("input").value = "";
+    dialog.querySelector(".reasons").hidden = given.helpful;
     if (!dialog.open) dialog.show();
-    dialog.querySelector("button").focus();
+    dialog.querySelector("input").focus();
   }
 
   function sendReason(form) {
@@ -172,9 +184,18 @@
     form.requestSubmit();
   }
 
+  function isBeside(dialog, { clientX, clientY }) {
+    const box = dialog.getBoundingClientRect();
+    return clientX < box.left || clientX > box.right || clientY < box.top || clientY > box.bottom;
+  }
+
+  function onKey(event) {
+    if (event.key === "Escape") event.target.closest("dialog:not(:modal)")?.close();
+  }
+
   function onClick(event) {
     const { target } = event;
-    if (target.matches("dialog")) return target.close();
+    if (target.matches("dialog:modal") && isBeside(target, event)) return target.close();
     const button = target.closest("button, a");
     if (!button) return;
     const { dataset } = button;
@@ -215,37 +236,57 @@
     });
   }
 
-  /* The framework says nothing when its server is gone: what is asked then would just stay. */
+  /* The framework says nothing when its server is gone: what is asked then would just stay.
+     The reply is a name that the server has for as long as it runs, and the badge, which another
+     tab may have changed. */
+  let server = null;
   let lost = null;
+  let isAsking = false;
 
   async function listen() {
-    if (document.hidden) return;
-    let isThere = false;
-    try {
-      isThere = (await fetch("/page/alive", { cache: "no-store" })).ok;
-    } catch {
-      /* told below */
-    }
-    if (!isThere && !lost) {
-      lost = document.createElement("div");
-      lost.id = "lost";
-      lost.setAttribute("role", "alert");
-      lost.textContent = "Footnote cannot be reached. See whether it still runs; this page goes " +
-        "on when it is back.";
-      document.body.append(lost);
-    } else if (isThere && lost && !lost.querySelector("a")) {
-      lost.textContent = "Footnote is back. Your conversations are kept. ";
-      const link = document.createElement("a");
-      link.href = location.href;
-      link.textContent = "Reload this page";
-      link.addEventListener("click", () => setTimeout(() => location.reload()));
-      lost.append(link);
+    if (document.hidden || isAsking) return;
+    isAsking = true;
+    const options = { cache: "no-store", signal: AbortSignal.timeout(2 * LISTENING) };
+    const reply = await fetch("/page/alive", options).then((r) => r.json()).catch(() => null);
+    isAsking = false;
+    if (!reply) {
+      tell("Footnote cannot be reached. See whether it still runs; this page goes on when it is " +
+        "back.");
+    } else if (lost || (server && server !== reply.server)) {
+      tell("Footnote is back. Your conversations are kept. ", "Reload this page");
+    } else {
+      server = reply.server;
+      const badge = document.querySelector("#badge .badge");
+      if (badge && badge.dataset.told !== reply.badge) {
+        badge.insertAdjacentHTML("afterend", reply.badge);
+        badge.nextElementSibling.dataset.told = reply.badge;
+        badge.remove();
+      }
     }
   }
 
+  function tell(words, way) {
+    if (lost && lost.dataset.words === words) return;
+    lost = lost || document.createElement("div");
+    lost.id = "lost";
+    lost.dataset.words = words;
+    lost.setAttribute("role", "alert");
+    lost.textContent = words;
+    if (way) {
+      const link = document.createElement("button");
+      link.type = "button";
+      link.textContent = way;
+      link.addEventListener("click", () => location.reload());
+      lost.append(link);
+    }
+    document.body.append(lost);
+  }
+
+  listen();
   setInterval(listen, LISTENING);
   document.addEventListener("change", onFiles, true);
   document.addEventListener("drop", onFiles, true);
+  document.addEventListener("keydown", onKey);
   document.addEventListener("click", onClick);
   document.addEventListener("submit", onSubmit);
   window.addEventListener("footnote-view", onView);
