@@ -16,7 +16,7 @@ COMPILE := build/lock/bin/uv pip compile pyproject.toml --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup chat test check eval eval-full gate lock clean chromium
+.PHONY: help setup chat test torture check eval eval-full gate lock clean chromium
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ chat: setup ## Open the chat page on the documents in seeds/
 
 test: .venv/.installed-dev chromium ## Run all tests
 	$(BIN)/python -m pytest $(PYTEST)
+
+torture: .venv/.installed-dev ## Kill the process that adds 300 times (half an hour)
+	FOOTNOTE_TEST_KILLS=300 $(BIN)/python -m pytest -q -rP tests/test_crash.py
 
 check: .venv/.installed-dev ## Check style, layout and types
 	$(BIN)/ruff check .
