@@ -43,7 +43,7 @@ def holdings(held: Holdings, *, left_out: Collection[str] = ()) -> str:
     """Render arrivals, if any, and the documents."""
     # For scripts: what it sets off shows all this anew.
     anew = '<button type="button" data-action="show" hidden></button>'
-    return f"{_arrivals(held.arrivals)}{_documents(held.documents, left_out)}{anew}"
+    return f"{_arrivals(held.arrivals)}{_documents(held, left_out)}{anew}"
 
 
 def _arrivals(arrivals: Sequence[Arrival]) -> str:
@@ -63,6 +63,8 @@ def _arrival(arrival: Arrival) -> str:
     words = [_WORDS[arrival.state]]
     if arrival.state == "adding" and arrival.share:
         words[0] = f"Adding, {arrival.share:.0%}"
+        if arrival.rate is not None:
+            words.append(f"{arrival.rate / 1000:,.1f} kB/s")
         if arrival.left is not None:
             words.append(f"{arrival.left:.0f} s left")
     bar = ""
@@ -81,23 +83,27 @@ def _arrival(arrival: Arrival) -> str:
     )
 
 
-def _documents(documents: Sequence[Document], left_out: Collection[str]) -> str:
+def _documents(held: Holdings, left_out: Collection[str]) -> str:
+    documents = held.documents
     if not documents:
         return '<p class="none">Your library is empty. Drop files above, or name a folder.</p>'
     used = sum(document.id not in left_out for document in documents)
     note = "" if used == len(documents) else f" · this chat uses {used}"
     count = "1 document" if len(documents) == 1 else f"{len(documents):,} documents"
-    rows = "".join(_document(d, is_used=d.id not in left_out) for d in documents)
+    rows = "".join(
+        _document(d, is_used=d.id not in left_out, is_gone=d.id in held.gone) for d in documents
+    )
     return (
         f'<section class="documents"><h3>{count}{note}</h3><div class="scroll"><table><thead><tr>'
         '<th scope="col">Use</th><th scope="col">Title</th><th scope="col">Kind</th>'
         '<th scope="col" class="number">Characters</th><th scope="col" class="number">Passages</th>'
-        '<th scope="col">Added</th><th scope="col"><span class="hidden-label">Actions</span></th>'
+        '<th scope="col">Added</th><th scope="col">State</th>'
+        '<th scope="col"><span class="hidden-label">Actions</span></th>'
         f"</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 
 
-def _document(document: Document, *, is_used: bool) -> str:
+def _document(document: Document, *, is_used: bool, is_gone: bool) -> str:
     identity, title, name = escape(document.id), document_name(document), file_name(document)
     file = "" if title == name else f'<span class="file">{escape(name)}</span>'
     checked = " checked" if is_used else ""
@@ -109,11 +115,17 @@ def _document(document: Document, *, is_used: bool) -> str:
         f"<td>{escape(kind_of(document))}</td>"
         f'<td class="number">{document.n_characters:,}</td>'
         f'<td class="number">{document.n_passages:,}</td>'
-        f"<td>{escape(document.added_at[:10])}</td>"
+        f"<td>{escape(document.added_at[:10])}</td>{_state(is_gone=is_gone)}"
         f'<td class="tools">{_button("again", document.id, "Read again")}'
         f'<button type="button" class="danger" data-action="remove" data-id="{identity}" '
         f'data-sure="Really remove?">Remove</button></td></tr>'
     )
+
+
+def _state(*, is_gone: bool) -> str:
+    if not is_gone:
+        return "<td>Ready</td>"
+    return '<td title="Its text is kept; the file is no longer where it was.">File gone</td>'
 
 
 def kind_of(document: Document) -> str:

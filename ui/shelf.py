@@ -6,6 +6,7 @@ Knows nothing of Gradio or of HTML. A server has one shelf: what one page adds, 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import threading
@@ -56,6 +57,14 @@ class Arrival:
     share: float = 0.0
     seconds: float = 0.0
     reason: str | None = None
+    size: int = 0
+    """Bytes; 0 for a folder, and for a file that is not there."""
+
+    @property
+    def rate(self) -> float | None:
+        """Return the bytes read and embedded in a second, None while nobody can know."""
+        known = self.size and self.share and self.seconds
+        return self.size * self.share / self.seconds if known else None
 
     @property
     def finished(self) -> bool:
@@ -74,6 +83,8 @@ class Holdings:
 
     documents: tuple[Document, ...]
     arrivals: tuple[Arrival, ...]
+    gone: frozenset[str] = frozenset()
+    """Ids of documents whose files are no longer where they were."""
 
     @property
     def busy(self) -> bool:
@@ -116,7 +127,7 @@ class Shelf:
         with self._guard:
             for path in paths:
                 number = len(self._arrivals) + 1
-                self._arrivals[number] = Arrival(number, path)
+                self._arrivals[number] = Arrival(number, path, size=_size(path))
                 self._waiting.append(number)
             self._changed()
             if self._worker is None and not self._closed:
@@ -191,7 +202,10 @@ class Shelf:
         """Return what there is at this moment."""
         with self._guard:
             arrivals = tuple(reversed(list(self._arrivals.values())[-_TOLD:]))
-        return Holdings(tuple(self._stock.documents()), arrivals)
+        documents = tuple(self._stock.documents())
+        # Path.exists raises where a folder may not be looked into.
+        gone = frozenset(d.id for d in documents if not os.path.exists(d.uri))  # noqa: PTH110
+        return Holdings(documents, arrivals, gone)
 
     def watch(self) -> Iterator[Holdings]:
         """Yield the holdings, and again whenever they change, until nothing is on its way."""
@@ -250,7 +264,8 @@ class Shelf:
         with self._guard:
             seconds = time.monotonic() - started
             share = 0.0 if state == "stopped" else 1.0
-            self._put(Arrival(number, arrival.path, state, share, seconds, reason))
+            done = replace(arrival, state=state, share=share, seconds=seconds, reason=reason)
+            self._put(done)
 
     def _put(self, arrival: Arrival) -> None:
         self._arrivals[arrival.number] = arrival
@@ -273,6 +288,13 @@ def _outcome(report: AddReport) -> tuple[State, str | None]:
         note = f"{len(left_out)} of {len(report.documents)} files left out: {reasons[0]}"
     states: tuple[State, ...] = ("added", "updated", "unchanged")
     return next(s for s in states if any(r.status == s for r in report.documents)), note
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0  # adding it will say what is wrong
 
 
 def safe_name(name: str) -> str:

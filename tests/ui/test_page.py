@@ -242,7 +242,8 @@ _CONTRASTS = """() => {
     .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
     .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
   const worst = [];
-  for (const element of document.querySelectorAll("#top *, #columns *")) {
+  for (const element of document.querySelectorAll(
+    "#top *, #columns *, #library *, #rest *")) {
     const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
     if (!own || !element.checkVisibility() || element.closest(".hidden-label, .sr-only")) continue;
     const behind = [];
@@ -269,8 +270,20 @@ def test_text_is_easy_to_tell_from_its_background(
     tab.ask(GENEVA)
     tab.page.click("#now a.chip")
     assert tab.page.evaluate(_CONTRASTS) == []
+    tab.page.click("#card-1-1 [data-dialog=viewer]")
+    tab.page.wait_for_selector("#viewer mark.quote")
+    assert tab.page.evaluate(_CONTRASTS) == []
+    tab.page.keyboard.press("Escape")
+    tab.page.click("#now [data-dialog=inspector]")
+    tab.page.wait_for_selector("#inspector .stages")
+    assert tab.page.evaluate(_CONTRASTS) == []
+    tab.page.keyboard.press("Escape")
     tab.ask(UNANSWERABLE)
     assert tab.page.evaluate(_CONTRASTS) == []
+    for view in ("library", "evaluation", "settings"):
+        tab.page.click(f".views a[data-view={view}]")
+        tab.page.wait_for_selector(f"#{view} h2:visible")
+        assert tab.page.evaluate(_CONTRASTS) == [], view
     tab.context.close()
 
 

@@ -203,3 +203,20 @@ def test_documents_left_out_are_unchecked() -> None:
     assert html.count(" checked") == 2
     assert html.count("<td>PDF</td>") == 3
     assert "Your library is empty" in render_shelf.holdings(Holdings((), ()))
+
+
+def test_a_document_whose_file_went_is_told(
+    assistant: FakeAssistant, shelf: Shelf, tmp_path: Path
+) -> None:
+    """Its text is there all the same; another has its rate shown while it is added."""
+    (file,) = files(tmp_path / "n", "a.txt")
+    shelf.bring([file])
+    *_, held = shelf.watch()
+    assert held.gone == frozenset()
+    assert "Ready" in render_shelf.holdings(held)
+    file.unlink()
+    held = shelf.holdings()
+    assert held.gone == {d.id for d in assistant.documents()}
+    assert "File gone" in render_shelf.holdings(held)
+    under_way = Arrival(1, file, "adding", share=0.5, seconds=2.0, size=80_000)
+    assert "20.0 kB/s, 2 s left" in render_shelf.holdings(Holdings((), (under_way,)))
