@@ -70,7 +70,8 @@ def index_of(library: Library, *, fingerprint: str = "fake-words-64") -> VectorI
 def unfindable(home: Path, *, every: int = 1) -> list[str]:
     """Open a home's index; return the passages it does not find by their own vectors.
 
-    All of them must be in it; with `every`, each so-many-th is looked for.
+    All of them must be in it; with `every`, each so-many-th is looked for. An index that fails
+    while it is searched has to be whole after it was opened once more.
     """
     library = Library(home)
     index = index_of(library)
@@ -80,6 +81,9 @@ def unfindable(home: Path, *, every: int = 1) -> list[str]:
         lost = []
         for passage, vector in zip(ids[::every], vectors[::every], strict=True):
             found = index.search(vector, limit=min(len(ids), 20))
+            if found is None:
+                index.open()
+                found = index.search(vector, limit=min(len(ids), 20))
             assert found is not None
             if passage not in [i for i, score in found if score > 0.999]:
                 lost.append(passage)

@@ -17,16 +17,12 @@ from pathlib import Path
 
 import pytest
 
-import rag.chroma
 from rag.library import Library
 from tests.conftest import KILLS
 from tests.crashing import BUILDING, POINTS
-from tests.homes import open_home, start_module, unfindable, words_of, write_files
+from tests.homes import open_home, start_module, unfindable, write_files
+from tests.settled import NEW, OLD, settled_home
 
-OLD = {f"f{n}": words_of(360, seed=n) for n in range(10)}
-NEW = {f"f{n}": words_of(360, seed=n + 100) for n in range(16)}
-# So often does the index write its files here; 1,000 changes apart by default.
-SYNC = 20
 SLICE = 0.0001  # seconds
 
 
@@ -39,30 +35,8 @@ def kinds() -> list[str]:
 
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home with the old documents among many others, its index written to files."""
-    place = tmp_path_factory.mktemp("settled")
-    create = rag.chroma._create
-
-    def often(client, name):
-        if name in {collection.name for collection in client.list_collections()}:
-            client.delete_collection(name)
-        hnsw = {"space": "cosine", "sync_threshold": SYNC, "batch_size": SYNC}
-        return client.create_collection(name, embedding_function=None, configuration={"hnsw": hnsw})
-
-    rag.chroma._create = often
-    try:
-        with open_home(place / "home") as assistant:
-            assistant.add(write_files(place / "files", **OLD))
-            many = {f"other{n}": words_of(1_200, seed=n + 1000) for n in range(24)}
-            assistant.add(write_files(place / "others", **many))
-            index = assistant._searching.index
-            assert index is not None
-            index.wait()
-            index.rebuild()
-    finally:
-        rag.chroma._create = create
-    assert list((place / "home" / "chroma").rglob("data_level0.bin"))
-    return place
+    """Return a folder with a home, closed, and the files of its old documents."""
+    return settled_home(tmp_path_factory.mktemp("settled"))
 
 
 @pytest.mark.parametrize(("number", "kind"), list(enumerate(kinds())))
