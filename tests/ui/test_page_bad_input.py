@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tests.documents import make_pdf
 from tests.ui.served import Served, serve
 from tests.ui.test_page_kept import GENEVA
-from tests.ui.visits import Visit, chromium
+from tests.ui.visits import Visit, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -21,13 +21,6 @@ HOSTILE = (
     "# <b>Ford</b>\n\nThe ford of Harwick is at <img src=x onerror=alert(1)> the mill. "
     "![x](http://192.0.2.1/x.png) [here](javascript:alert(2)) <script>alert(3)</script>\n"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the Chromium of this machine."""
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture
@@ -40,13 +33,8 @@ def served() -> Iterator[Served]:
 @pytest.fixture
 def visit(browser: Browser, served: Served) -> Iterator[Visit]:
     """Open the page in a tab; afterwards, it has spoken to its own host only, and not moaned."""
-    tab = Visit(browser, served.url)
-    yield tab
-    strangers = [url for url in tab.requests if not url.startswith((served.url, "data:", "blob:"))]
-    complaints = list(tab.complaints)
-    tab.context.close()
-    assert strangers == []
-    assert complaints == []
+    with visiting(browser, served.url) as tab:
+        yield tab
 
 
 def upload(visit: Visit, *files: Path) -> None:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.conftest import PICTURES, ROOT
 from tests.documents import make_pdf
 from tests.ui.served import Served, serve
-from tests.ui.visits import Visit, chromium
+from tests.ui.visits import Visit, visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 
@@ -42,25 +42,15 @@ def served() -> Iterator[Served]:
         yield page
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the Chromium of this machine."""
-    with chromium() as started:
-        yield started
-
-
 @pytest.fixture
 def visit(browser: Browser, served: Served) -> Iterator[Visit]:
     """Open the page in a tab; afterwards, it has spoken to its own host only, and not moaned."""
-    tab = Visit(browser, served.url, state="#state", viewport={"width": 1360, "height": 850})
-    tab.page.set_default_timeout(PATIENCE)
-    tab.page.wait_for_selector("#state .ready")
-    yield tab
-    strangers = [url for url in tab.requests if not url.startswith((served.url, "data:", "blob:"))]
-    complaints = list(tab.complaints)
-    tab.context.close()
-    assert strangers == []
-    assert complaints == []
+    with visiting(
+        browser, served.url, state="#state", viewport={"width": 1360, "height": 850}
+    ) as tab:
+        tab.page.set_default_timeout(PATIENCE)
+        tab.page.wait_for_selector("#state .ready")
+        yield tab
 
 
 def picture(page: Page, name: str) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.conftest import ROOT
 from tests.ui.served import Served, serve
-from tests.ui.visits import Visit, chromium
+from tests.ui.visits import Visit, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -28,23 +28,11 @@ def served() -> Iterator[Served]:
         yield page
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the Chromium of this machine."""
-    with chromium() as started:
-        yield started
-
-
 @pytest.fixture
 def visit(browser: Browser, served: Served) -> Iterator[Visit]:
     """Open the page in a tab; afterwards, it has spoken to its own host only, and not moaned."""
-    tab = Visit(browser, served.url, permissions=["clipboard-read", "clipboard-write"])
-    yield tab
-    strangers = [url for url in tab.requests if not url.startswith((served.url, "data:", "blob:"))]
-    complaints = list(tab.complaints)
-    tab.context.close()
-    assert strangers == []
-    assert complaints == []
+    with visiting(browser, served.url, permissions=["clipboard-read", "clipboard-write"]) as tab:
+        yield tab
 
 
 def test_a_conversation_outlives_the_page(visit: Visit) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.conftest import ROOT
 from tests.ui.served import surroundings
-from tests.ui.visits import Visit, chromium
+from tests.ui.visits import Visit, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -65,21 +65,11 @@ def slow() -> Iterator[SlowPage]:
         yield page
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the Chromium of this machine."""
-    with chromium() as started:
-        yield started
-
-
 @pytest.fixture
 def visit(browser: Browser, slow: SlowPage) -> Iterator[Visit]:
     """Open the page in a tab."""
-    tab = Visit(browser, slow.url)
-    yield tab
-    complaints = list(tab.complaints)
-    tab.context.close()
-    assert complaints == []
+    with visiting(browser, slow.url) as tab:
+        yield tab
 
 
 def begin(visit: Visit, question: str = HANGS) -> None:

@@ -66,3 +66,17 @@ class Visit:
             }""",
             arg=question,
         )
+
+
+@contextmanager
+def visiting(browser: Browser, url: str, **options: object) -> Iterator[Visit]:
+    """Open a tab; afterwards, it has spoken to its own host only, and not moaned."""
+    tab = Visit(browser, url, **options)  # type: ignore[arg-type]
+    yield tab
+    strangers = [
+        wanted for wanted in tab.requests if not wanted.startswith((url, "data:", "blob:"))
+    ]
+    complaints = list(tab.complaints)
+    tab.context.close()
+    assert strangers == []
+    assert complaints == []
