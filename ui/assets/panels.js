@@ -53,9 +53,11 @@
   }
 
   async function refresh(panel) {
-    if (document.documentElement.dataset.view === panel.id) {
-      fill(panel, await fetched(panel.dataset.fill));
-    }
+    if (document.documentElement.dataset.view !== panel.id) return;
+    const html = await fetched(panel.dataset.fill);
+    /* What somebody has begun to fill in meanwhile stays. */
+    const isTyping = panel.contains(document.activeElement) && document.activeElement.matches("input");
+    if (!isTyping || panel.querySelector("[data-poll]")) fill(panel, html);
   }
 
   function onView() {
