@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from rag import Citation, Document, Hit
+from rag import Citation, Document, Evidence, Hit
 from ui.conversation import Exchange, Source
 from ui.naming import document_name, file_name
 from ui.render_reader import address, image
@@ -41,7 +41,8 @@ def _sources_of(item: Exchange, *, shown: bool) -> str:
     cited = {source.citation.passage_id for source in item.sources}
     hits = item.answer.hits if item.answer is not None else item.hits
     others = [hit for hit in hits if hit.passage.id not in cited]
-    passages = "".join(map(_passage_card, others))
+    best = _best_of(item)
+    passages = "".join(_passage_card(hit, best.get(hit.passage.id)) for hit in others)
     if cards and others:
         label = "1 other passage" if len(others) == 1 else f"{len(others)} other passages"
         passages = f'<details class="others"><summary>{label} found</summary>{passages}</details>'
@@ -109,12 +110,26 @@ def _quoted(source: Source) -> str:
     )
 
 
-def _passage_card(hit: Hit) -> str:
+def _best_of(item: Exchange) -> dict[str, Evidence]:
+    """Return the best sentence of each passage that has one, by the passage's id."""
+    found = item.answer.evidence if item.answer is not None else ()
+    return {sentence.passage.id: sentence for sentence in reversed(found)}
+
+
+def _passage_card(hit: Hit, best: Evidence | None) -> str:
     passage = hit.passage
+    words = _tidy(passage.text.strip())
+    if best is not None:
+        start, end = best.start - passage.start, best.end - passage.start
+        before, marked, after = passage.text[:start], passage.text[start:end], passage.text[end:]
+        words = (
+            f'{_tidy(before.lstrip())}<mark class="near">{escape(marked)}</mark>'
+            f"{_tidy(after.rstrip())}"
+        )
     return (
         '<article class="card"><header>'
         f"{_document_lines(passage.document, passage.page, passage.heading)}</header>"
-        f"<blockquote>{_tidy(passage.text.strip())}</blockquote></article>"
+        f"<blockquote>{words}</blockquote></article>"
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import Progress
+from rag import Evidence, Progress
 from tests.ui.fake_assistant import TEXT, answer, cite, document, geneva, hit, refusal
 from ui import render, render_sources
 from ui.conversation import Exchange, Readiness, Source
@@ -300,3 +300,14 @@ def test_state_is_told_in_words(readiness: Readiness, words: str) -> None:
 def test_panel_is_not_empty_before_the_first_question() -> None:
     """It says what it is for."""
     assert "appear here" in Page(render_sources.no_sources()).text
+
+
+def test_the_nearest_sentence_of_a_passage_is_told() -> None:
+    """Though nothing cites it, it is what the passage was found for."""
+    found = hit(TEXT)
+    start = TEXT.index("They agreed")
+    near = Evidence(found.passage, start, start + 27, TEXT[start : start + 27], 1.0)
+    refused = replace(refusal("Who?"), hits=(found,), evidence=(near,))
+    html = render_sources.sources([Exchange(1, "Who?", answer=refused)], latest=1)
+    assert f'<mark class="near">{TEXT[start : start + 27]}</mark>' in html
+    assert "met in Geneva" in Page(html).text
