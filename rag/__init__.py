@@ -35,7 +35,7 @@ from rag.errors import (
 from rag.fitting import CalibrationReport, calibrate
 from rag.models.chat import build_chat_model, model_sha256
 from rag.models.embedding import build_embedder
-from rag.prompts import REFUSAL
+from rag.prompts import REFUSAL, fixed_messages
 from rag.schema import (
     AddReport,
     Answer,
@@ -116,5 +116,6 @@ __all__ = [
     "build_embedder",
     "calibrate",
     "doctor",
+    "fixed_messages",
     "model_sha256",
 ]

@@ -142,7 +142,7 @@ _READINGS = (
 
 
 def fixed_messages() -> tuple[tuple[Message, ...], ...]:
-    """Return the beginnings of all prompts."""
+    """Return the beginnings of all prompts: what a model is told before any question."""
     return _reading_fixed(), _answer_fixed()
 
 

@@ -55,7 +55,7 @@ def test_nothing_committed_is_lost_or_doubled(
         assert child.stdout is not None
         first = child.stdout.readline()
         if kind == "at random":
-            time.sleep(draw.random() * 1.5)
+            time.sleep(draw.random() * 1.5)  # the moment is what is tried
             child.kill()
         elif kind == "in a write of files":
             print("torn" if killed_in_a_write(child, home) else "not torn")  # told by -rP

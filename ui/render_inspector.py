@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from rag import Answer, Evidence, Hit
+from rag import Answer, Evidence, Hit, Message, fixed_messages
 from ui.naming import document_name
 
 _STAGES = {
@@ -109,10 +109,19 @@ def _prompts(prompts: Sequence[str]) -> str:
     if not prompts:
         return "<h3>Sent to the model</h3><p>Nothing: no model was asked.</p>"
     blocks = "".join(f"<pre>{escape(prompt)}</pre>" for prompt in prompts)
+    return f"<h3>Sent to the model</h3>{_instructions()}<p>For this question:</p>{blocks}"
+
+
+def _instructions() -> str:
+    told = "".join(f"<pre>{escape(_told(beginning))}</pre>" for beginning in fixed_messages())
     return (
-        "<h3>Sent to the model</h3><p>After instructions and examples that are the same for "
-        f"every question:</p>{blocks}"
+        "<details><summary>Instructions and examples before every question: for reading a "
+        f"sentence, and for answering</summary>{told}</details>"
     )
+
+
+def _told(messages: Sequence[Message]) -> str:
+    return "\n".join(f"{message.role}: {message.content}" for message in messages)
 
 
 def _signals(signals: Mapping[str, float]) -> str:

@@ -94,6 +94,7 @@ def test_an_answer_is_seen_from_the_inside(page: TestClient, assistant: FakeAssi
     for figure in (hit.score, hit.dense, hit.lexical, 4.25):
         assert f"{figure:.3f}" in html
     assert "1. &lt;They&gt; met." in html
+    assert "You answer a question from the numbered facts" in html
     assert 'style="width:25.0%"' in html
     assert "1.50 s" in html
 
