@@ -85,6 +85,15 @@ class Settings(BaseSettings):
     file_megabytes: int = Field(50, ge=1, le=1000, description="largest file that is read")
     parse_seconds: int = Field(60, ge=5, le=3600, description="time to read one file")
     model_seconds: int = Field(90, ge=5, le=3600, description="time for one answer of a model")
+    password: SecretStr | None = Field(
+        None,
+        description="password of the page, 12 characters or more; it is asked for wherever set",
+    )
+    proxy_header: SecretStr | None = Field(
+        None,
+        description="NAME: SECRET, a header that your reverse proxy adds to each request it has "
+        "let in; all others are refused",
+    )
     threads: int = Field(
         0,
         ge=0,

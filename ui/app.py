@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 
 from rag import Document
 from ui import render, render_shelf, render_sources
+from ui.access import Access
 from ui.conversation import ReadinessReader, Talk
 from ui.evaluating import Evaluator
 from ui.handlers import Handlers
@@ -30,8 +31,11 @@ from ui.server import application
 from ui.shelf import UPLOADS, Shelf
 from ui.view import View
 
-# Answers under way at the same time, each in a tab of its own.
-_AT_ONCE = 8
+# Files of the largest size that one upload may hold.
+UPLOADS_AT_ONCE = 20
+# Everything that pages may wait for at the same time; whose turn it is, `ui.line` decides.
+_THREADS, _EVENTS = 400, 1000
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 ASSETS = Path(__file__).parent / "assets"
 _HEAD = (
     '<link rel="stylesheet" href="/page/page.css"><script src="/page/page.js" defer></script>'
@@ -95,13 +99,16 @@ class Page:
         self.evaluator.close()
 
 
-def build(assistant: PageAssistant, readiness: ReadinessReader) -> Page:
-    """Return the page of an assistant."""
+def build(assistant: PageAssistant, readiness: ReadinessReader, access: Access) -> Page:
+    """Return the page of an assistant, for those whom `access` lets in."""
     handlers = Handlers(assistant, readiness)
     shelf = Shelf(assistant, assistant.settings.home / UPLOADS)
-    page = _page(assistant, handlers, shelf, readiness)
-    app = application()
-    desk = desk_of(assistant, handlers.keeper, shelf)
+    # Read by Gradio when a page is mounted. Its own folder is one that others may look into.
+    os.environ["GRADIO_TEMP_DIR"] = str(shelf.incoming)
+    page = _page(assistant, handlers, shelf, readiness, local=not access.exposed)
+    upload_bytes = UPLOADS_AT_ONCE * assistant.settings.file_megabytes * 1_000_000
+    app = application(access, upload_bytes=upload_bytes)
+    desk = desk_of(assistant, handlers.keeper, shelf, local=not access.exposed)
     app.include_router(router(desk))
     app.mount("/page", StaticFiles(directory=ASSETS))
     gr.mount_gradio_app(
@@ -125,7 +132,12 @@ def build(assistant: PageAssistant, readiness: ReadinessReader) -> Page:
 
 
 def _page(
-    assistant: PageAssistant, handlers: Handlers, shelf: Shelf, readiness: ReadinessReader
+    assistant: PageAssistant,
+    handlers: Handlers,
+    shelf: Shelf,
+    readiness: ReadinessReader,
+    *,
+    local: bool,
 ) -> gr.Blocks:
     documents = assistant.documents()
     page: gr.Blocks
@@ -138,13 +150,7 @@ def _page(
             new = gr.Button("New conversation", elem_id="new", size="sm")
         with gr.Row(elem_id="columns"):
             with gr.Column(elem_id="conversations"):
-                find = gr.Textbox(
-                    label="Search conversations",
-                    show_label=False,
-                    placeholder="Search conversations…",
-                    elem_id="find",
-                    container=False,
-                )
+                find = _finder()
                 listed = _panel(handlers.keeper.listed(), "talks")
             with gr.Column(elem_id="talk"):
                 past, now, buttons, box = _chat(documents)
@@ -154,7 +160,9 @@ def _page(
                 now_sources = _html(render_sources.no_sources(), "now-sources")
         left_out = gr.State(frozenset())
         with gr.Column(elem_id="library"):
-            upload, path, bring, held = _library(shelf, assistant.settings.file_megabytes)
+            upload, path, bring, held = _library(
+                shelf, assistant.settings.file_megabytes, local=local
+            )
         _html(render.rest(), "rest")
         parts = _Parts(
             talk=gr.State(Talk()),
@@ -176,9 +184,23 @@ def _page(
             bring=bring,
             held=held,
         )
-        _wire(page, parts, buttons, handlers, shelf)
-    page.queue(api_open=False, max_size=20, default_concurrency_limit=_AT_ONCE)
+        _wire_asking(parts, buttons, handlers)
+        _wire_conversations(page, parts, handlers)
+        _wire_library(page, parts, shelf, local=local)
+        page.load(handlers.watch, None, parts.state, **_QUIET)
+    page.max_threads = _THREADS
+    page.queue(api_open=False, max_size=_EVENTS, default_concurrency_limit=None)
     return page
+
+
+def _finder() -> gr.Textbox:
+    return gr.Textbox(
+        label="Search conversations",
+        show_label=False,
+        placeholder="Search conversations…",
+        elem_id="find",
+        container=False,
+    )
 
 
 def _html(value: str, elem_id: str) -> gr.HTML:
@@ -232,7 +254,9 @@ def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button]:
     return question, send, stop
 
 
-def _library(shelf: Shelf, megabytes: int) -> tuple[gr.File, gr.Textbox, gr.Button, gr.HTML]:
+def _library(
+    shelf: Shelf, megabytes: int, *, local: bool
+) -> tuple[gr.File, gr.Textbox, gr.Button, gr.HTML]:
     _html(render_shelf.heading(megabytes), "library-head")
     upload = gr.File(
         label="Drop files here, or click to choose",
@@ -240,7 +264,7 @@ def _library(shelf: Shelf, megabytes: int) -> tuple[gr.File, gr.Textbox, gr.Butt
         elem_id="upload",
         height=120,
     )
-    with gr.Row(elem_id="bring"):
+    with gr.Row(elem_id="bring", visible=local):
         path = gr.Textbox(
             label="A file or folder on this machine",
             show_label=False,
@@ -253,23 +277,7 @@ def _library(shelf: Shelf, megabytes: int) -> tuple[gr.File, gr.Textbox, gr.Butt
     return upload, path, bring, held
 
 
-def _wire(
-    page: gr.Blocks,
-    parts: _Parts,
-    examples: Sequence[gr.Button],
-    handlers: Handlers,
-    shelf: Shelf,
-) -> None:
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    _wire_asking(parts, examples, handlers, quiet)
-    _wire_conversations(page, parts, handlers, quiet)
-    _wire_library(page, parts, shelf, quiet)
-    page.load(handlers.watch, None, parts.state, concurrency_limit=None, **quiet)
-
-
-def _wire_asking(
-    parts: _Parts, examples: Sequence[gr.Button], handlers: Handlers, quiet: dict[str, Any]
-) -> None:
+def _wire_asking(parts: _Parts, examples: Sequence[gr.Button], handlers: Handlers) -> None:
     def ask(
         question: str, talk: Talk, left_out: frozenset[str], request: gr.Request
     ) -> Iterator[tuple[Any, ...]]:
@@ -284,12 +292,7 @@ def _wire_asking(
 
     # "multiple", for what is asked the moment an answer ends must not be dropped; a question
     # amid an answer is refused by the handlers.
-    queued: dict[str, Any] = {
-        "concurrency_id": "ask",
-        "concurrency_limit": _AT_ONCE,
-        "trigger_mode": "multiple",
-        **quiet,
-    }
+    queued: dict[str, Any] = {"trigger_mode": "multiple", **_QUIET}
     typed = [parts.question.submit, parts.send.click]
     gr.on(typed, ask, [parts.question, parts.talk, parts.left_out], parts.outputs, **queued)
     for button in examples:
@@ -298,9 +301,7 @@ def _wire_asking(
         panel.act(on_exchange, [parts.talk, parts.left_out], parts.outputs, **queued)
 
 
-def _wire_conversations(
-    page: gr.Blocks, parts: _Parts, handlers: Handlers, quiet: dict[str, Any]
-) -> None:
+def _wire_conversations(page: gr.Blocks, parts: _Parts, handlers: Handlers) -> None:
     def stop(request: gr.Request) -> None:
         handlers.stop(session=_session(request))
 
@@ -317,18 +318,18 @@ def _wire_conversations(
     def find(words: str, talk: Talk) -> str:
         return handlers.keeper.listed(words, current=talk.id)
 
-    parts.stop.click(stop, None, None, queue=False, **quiet)
+    parts.stop.click(stop, None, None, queue=False, **_QUIET)
     # In two steps, so that the last words of an answer come before the page is emptied. Not
     # by cancelling: a cancelled event could not be set off again.
-    ended = parts.new.click(give_up, None, None, queue=False, **quiet)
-    ended.then(restart, None, parts.outputs, **quiet)
-    parts.listed.act(on_list, parts.talk, parts.outputs, **quiet)
-    parts.find.change(find, [parts.find, parts.talk], parts.listed, **quiet)
-    page.load(find, [parts.find, parts.talk], parts.listed, **quiet)
+    ended = parts.new.click(give_up, None, None, queue=False, **_QUIET)
+    ended.then(restart, None, parts.outputs, **_QUIET)
+    parts.listed.act(on_list, parts.talk, parts.outputs, **_QUIET)
+    parts.find.change(find, [parts.find, parts.talk], parts.listed, **_QUIET)
+    page.load(find, [parts.find, parts.talk], parts.listed, **_QUIET)
     page.unload(stop)
 
 
-def _wire_library(page: gr.Blocks, parts: _Parts, shelf: Shelf, quiet: dict[str, Any]) -> None:
+def _wire_library(page: gr.Blocks, parts: _Parts, shelf: Shelf, *, local: bool) -> None:
     def watched(left_out: frozenset[str]) -> Iterator[str]:
         for held in shelf.watch():
             yield render_shelf.holdings(held, left_out=left_out)
@@ -348,16 +349,16 @@ def _wire_library(page: gr.Blocks, parts: _Parts, shelf: Shelf, quiet: dict[str,
         for words in watched(left_out):
             yield left_out, words
 
-    free: dict[str, Any] = {"concurrency_limit": None, **quiet}
-    came = parts.upload.upload(receive, parts.upload, None, **quiet)
-    came.then(lambda: None, None, parts.upload, **quiet)
-    came.then(watched, parts.left_out, parts.held, **free)
-    for typed in (parts.path.submit, parts.bring.click):
-        typed(bring, parts.path, parts.path, **quiet).then(
-            watched, parts.left_out, parts.held, **free
+    came = parts.upload.upload(receive, parts.upload, None, **_QUIET)
+    came.then(lambda: None, None, parts.upload, **_QUIET)
+    came.then(watched, parts.left_out, parts.held, **_QUIET)
+    # Who comes from elsewhere must not read this machine's files.
+    for typed in (parts.path.submit, parts.bring.click) if local else ():
+        typed(bring, parts.path, parts.path, **_QUIET).then(
+            watched, parts.left_out, parts.held, **_QUIET
         )
-    parts.held.act(on_shelf, parts.left_out, [parts.left_out, parts.held], **free)
-    page.load(watched, parts.left_out, parts.held, **free)
+    parts.held.act(on_shelf, parts.left_out, [parts.left_out, parts.held], **_QUIET)
+    page.load(watched, parts.left_out, parts.held, **_QUIET)
 
 
 def _session(request: gr.Request) -> str:

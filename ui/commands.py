@@ -16,9 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from rag import Assistant, ConfigError, Settings
+from rag import Assistant, Settings
 from ui.terminal import Terminal
 from ui.warming import Warming
+
+_EXPOSED = (
+    "Others can reach it, too, and need the password or your proxy. Footnote does not encrypt: "
+    "let a proxy with TLS stand before it in any network that you do not trust."
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,14 @@ class Command:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to serve on")
+    parser.add_argument(
+        "--name",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        default=[],
+        help="a name under which a reverse proxy, or your network, reaches the page",
+    )
     parser.add_argument("--port", type=int, help="port to serve on (default: 7860, or next free)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument(
@@ -41,13 +54,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, settings: Settings) -> int:
     # The server's packages take half a second to import; no other command pays for it.
-    from ui.server import address, is_loopback, open_socket, serving
+    from ui.access import Access
+    from ui.server import address, open_socket, serving
 
-    if not is_loopback(arguments.host):
-        raise ConfigError(
-            f"The page has no password yet, so it is not served at {arguments.host}, where others "
-            "could reach it. Leave --host out, or take 127.0.0.1."
-        )
+    access = Access(settings, arguments.host, arguments.name)
     terminal = Terminal(sys.stdout, sys.stderr)
     with Assistant(settings) as assistant:
         _add(assistant, arguments.add, terminal)
@@ -63,9 +73,11 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
             # Gradio takes two seconds to import, while the models load already.
             from ui.app import build
 
-            page = build(assistant, warming.readiness)
+            page = build(assistant, warming.readiness, access)
             with serving(page.app, listener) as url, contextlib.closing(page):
                 terminal.show_line(f"Footnote is at {url}  (Ctrl-C ends it)")
+                if access.exposed:
+                    terminal.show_line(_EXPOSED)
                 if not arguments.no_browser and _has_display():
                     webbrowser.open(url)
                 told.get()

@@ -1,18 +1,16 @@
 """What happens when someone asks, stops or starts anew: plain generators of views.
 
-Knows nothing of Gradio, of HTML, or of the models. This is the one place of the page that
-catches every exception: it is logged, and a sentence is shown instead.
+Knows nothing of Gradio, of HTML, or of the models. What goes wrong behind it
+is logged, and a sentence is shown instead.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -32,14 +30,17 @@ from ui import render, render_sources
 from ui.conversation import Exchange, Readiness, ReadinessReader, Source, Talk
 from ui.excerpts import surroundings
 from ui.keeping import Keeper
+from ui.line import Full, Line, Room
+from ui.running import POLL_SECONDS, Run
 from ui.view import Past, View, opening, past_of, view_of
 
 log = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong inside Footnote. Ask again; the program's log has the details."
+BUSY = "Footnote is busy: too many questions are waiting already. Ask again in a minute."
+# On this machine, answers share one model and its cores.
+LOCAL, REMOTE = Room(at_once=4, waiting=20), Room(at_once=64, waiting=200)
 
-
-_POLL_SECONDS = 0.2
 # Long enough for an answer to notice; a page that has gone never takes its last view.
 _END_SECONDS = 2.0
 _WAITING: dict[Stage, str | None] = {
@@ -48,8 +49,6 @@ _WAITING: dict[Stage, str | None] = {
     "writing": None,
     "done": None,
 }
-# Says that a stream has ended; None would do, but it must not be mistaken for an event.
-_END = object()
 
 
 class Answerer(Protocol):
@@ -73,38 +72,9 @@ class Answerer(Protocol):
     def conversations(self) -> Conversations:
         """Return what the library keeps of earlier conversations."""
 
-
-@dataclass
-class _Run:
-    """One answer under way, pumped by its own thread so that waiting can be interrupted."""
-
-    stopped: threading.Event = field(default_factory=threading.Event)
-    ended: threading.Event = field(default_factory=threading.Event)
-    given_up: bool = False
-    events: queue.SimpleQueue[object] = field(default_factory=queue.SimpleQueue)
-
-    def pump(self, start: Callable[[], Iterator[Event]]) -> None:
-        """Pass events on until the end or a stop; runs in a thread of its own."""
-        try:
-            with closing(start()) as events:  # type: ignore[type-var]
-                for event in events:
-                    if self.stopped.is_set():
-                        break
-                    self.events.put(event)
-        except Exception as error:
-            self.events.put(error)
-        finally:
-            self.events.put(_END)
-
-    def take(self) -> list[object]:
-        """Return what has come, or an empty list when nothing did for a moment."""
-        taken: list[object] = []
-        try:
-            taken.append(self.events.get(timeout=_POLL_SECONDS))
-            while True:
-                taken.append(self.events.get_nowait())
-        except queue.Empty:
-            return taken
+    @property
+    def model_host(self) -> str | None:
+        """Return the host that is sent text, None if it stays on this machine."""
 
 
 class Handlers:
@@ -114,7 +84,8 @@ class Handlers:
         self._assistant = assistant
         self._readiness = readiness
         self.keeper = Keeper(assistant.conversations, self._sources)
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, Run] = {}
+        self._line = Line(lambda: LOCAL if assistant.model_host is None else REMOTE)
         self._closed = threading.Event()
 
     def ask(
@@ -136,7 +107,7 @@ class Handlers:
         if talk.editing:
             talk = self.keeper.without_last(talk)
         item = Exchange(len(talk.exchanges) + 1, question, waiting=_WAITING["searching"])
-        run = self._runs[session] = _Run()
+        run = self._runs[session] = Run()
         try:
             view = opening(item, self.keeper.rated(talk))
             yield view
@@ -144,18 +115,18 @@ class Handlers:
             start = partial(
                 self._assistant.stream, question, _history(talk), self._looked_at(left_out)
             )
-            for step in self._exchanges(item, start, run):
+            for step in self._served(item, start, run):
                 if run.given_up:
                     return
                 view = self._step(step, talk)
                 if step.finished:
                     # Before it is shown: the reader may ask on at once.
-                    run.stopped.set()
+                    run.stop()
                 # Sources that stay as they are keep what the reader opened and scrolled to.
                 yield view if view.now_sources != sources else replace(view, now_sources=None)
                 sources = view.now_sources
         finally:
-            run.stopped.set()
+            run.stop()
             run.ended.set()
             if self._runs.get(session) is run:
                 del self._runs[session]
@@ -244,14 +215,14 @@ class Handlers:
         """Stop the answer that this session is waiting for, if any."""
         run = self._runs.get(session)
         if run is not None:
-            run.stopped.set()
+            run.stop()
 
     def give_up(self, *, session: str) -> None:
         """End the answer that this session is waiting for, if any, without another view."""
         run = self._runs.get(session)
         if run is not None:
             run.given_up = True
-            run.stopped.set()
+            run.stop()
             run.ended.wait(_END_SECONDS)
 
     def restart(self) -> View:
@@ -276,21 +247,42 @@ class Handlers:
                 yield line
             if readiness.phase != "preparing":
                 return
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def close(self) -> None:
         """Stop every answer and every watcher."""
         self._closed.set()
         for run in list(self._runs.values()):
-            run.stopped.set()
+            run.stop()
 
     def _looked_at(self, left_out: Collection[str]) -> list[str] | None:
         if not left_out:
             return None
         return [d.id for d in self._assistant.documents() if d.id not in left_out]
 
+    def _served(
+        self, item: Exchange, start: Callable[[], Iterator[Event]], run: Run
+    ) -> Iterator[Exchange]:
+        """Wait for the turn of an exchange, telling its place in line, and answer it."""
+        try:
+            run.place = self._line.enter()
+        except Full:
+            yield replace(item, error=BUSY, waiting=None)
+            return
+        number = run.place.number()
+        while number and not run.stopped.is_set():
+            if item.waiting != _in_line(number):
+                item = replace(item, waiting=_in_line(number))
+                yield item
+            number = run.place.number(after=number, seconds=POLL_SECONDS)
+        if run.stopped.is_set():
+            run.stop()  # it may have been stopped before it had its place
+            yield replace(item, stopped=True, waiting=None)
+            return
+        yield from self._exchanges(replace(item, waiting=_WAITING["searching"]), start, run)
+
     def _exchanges(
-        self, item: Exchange, start: Callable[[], Iterator[Event]], run: _Run
+        self, item: Exchange, start: Callable[[], Iterator[Event]], run: Run
     ) -> Iterator[Exchange]:
         threading.Thread(target=run.pump, args=(start,), name="answer", daemon=True).start()
         loading = False
@@ -351,6 +343,10 @@ class Handlers:
 def _history(talk: Talk) -> tuple[Turn, ...]:
     said = (e.answer for e in talk.exchanges)
     return tuple(Turn(a.question, a.text) for a in said if a is not None)
+
+
+def _in_line(number: int) -> str:
+    return f"Waiting for its turn: number {number} in line…"
 
 
 def _loading(readiness: Readiness) -> str:

@@ -50,12 +50,15 @@ class Desk:
     chooser: Chooser
     evaluator: Evaluator
     shelf: Shelf
+    local: bool
+    """Whether all who come are at this machine, and may name its files."""
 
 
-def desk_of(assistant: PageAssistant, keeper: Keeper, shelf: Shelf) -> Desk:
+def desk_of(assistant: PageAssistant, keeper: Keeper, shelf: Shelf, *, local: bool) -> Desk:
     """Return the desk of an assistant; close its evaluator afterwards."""
     evaluator = Evaluator(assistant.settings.home / EVALUATIONS)
-    return Desk(assistant, keeper, Reader(assistant), Chooser(assistant), evaluator, shelf)
+    reader, chooser = Reader(assistant), Chooser(assistant)
+    return Desk(assistant, keeper, reader, chooser, evaluator, shelf, local)
 
 
 def router(desk: Desk) -> APIRouter:
@@ -201,9 +204,15 @@ def _evaluate(desk: Desk, data: Mapping[str, str | list[str]]) -> str | None:
         desk.evaluator.stop()
     elif action == "start":
         limit = str(data.get("limit", ""))
+        cases, documents = str(data.get("cases", "")), str(data.get("documents", ""))
+        if (cases or documents) and not desk.local:
+            raise UsageError(
+                "Files of the machine that Footnote runs on can only be named there: run "
+                "`footnote eval` on it, or leave both empty."
+            )
         desk.evaluator.start(
-            str(data.get("cases", "")),
-            str(data.get("documents", "")),
+            cases,
+            documents,
             settings=desk.assistant.settings,
             only_search=bool(data.get("only_search")),
             limit=int(limit) if limit.isdecimal() and int(limit) else None,

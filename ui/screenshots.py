@@ -18,6 +18,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from rag import Assistant, FootnoteError, Settings
+from ui.access import Access
 from ui.app import build
 from ui.occasion import EXAMPLES
 from ui.server import open_socket, serving
@@ -90,7 +91,7 @@ def served(documents: Path) -> Iterator[str]:
             assistant.add(documents)
             warming = Warming(assistant)
             warming.start()
-            page = build(assistant, warming.readiness)
+            page = build(assistant, warming.readiness, Access(settings))
             warming.join()
             with (
                 serving(page.app, open_socket("127.0.0.1", 0)) as address,

@@ -1,58 +1,26 @@
-"""Serves a page on this machine: a socket, strict headers, a clean end.
+"""Serves a page on this machine: a socket, a guarded application, a clean end.
 
-Knows nothing of what the page shows.
+Knows nothing of what the page shows, or of who may see it.
 """
 
 from __future__ import annotations
 
-import base64
 import errno
-import hashlib
 import ipaddress
-import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag import ConfigError
+from ui.access import Access
+from ui.gate import Gate
 
 DEFAULT_PORT = 7860
 _PORTS_TRIED = 50
-_INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "SAMEORIGIN",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-# 'unsafe-eval': the page's framework compiles its templates. Inline scripts run only when
-# they came with the page itself, which their hashes say.
-_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-eval'{hashes}; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
-    "connect-src 'self'; media-src 'none'; object-src 'none'; base-uri 'self'; "
-    "form-action 'self'; frame-ancestors 'self'"
-)
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether only this machine reaches a server bound to this host."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def open_socket(host: str, port: int | None) -> socket.socket:
@@ -93,15 +61,17 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def address(listener: socket.socket) -> str:
-    """Return the address at which a browser finds the page."""
+    """Return the address at which a browser of this machine finds the page."""
     host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def application() -> FastAPI:
-    """Return an application without pages of its own, guarded by `Guard`."""
+def application(access: Access, *, upload_bytes: int) -> FastAPI:
+    """Return an application without pages of its own, guarded by `ui.gate`."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Guard)
+    app.add_middleware(Gate, access=access, upload_bytes=upload_bytes)
     return app
 
 
@@ -124,86 +94,3 @@ def serving(app: FastAPI, listener: socket.socket) -> Iterator[str]:
         server.should_exit = True
         thread.join(10)
         listener.close()
-
-
-class Guard:
-    """Answers only this machine's own pages, and sends strict headers with every reply.
-
-    A foreign name in Host is a web site that points its name at this machine; a foreign
-    Origin is a web site that makes the browser post to it.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        refused = _refusal(Headers(scope=scope))
-        if refused is not None:
-            await PlainTextResponse(refused, status_code=403)(scope, receive, send)
-            return
-        await self._app(_uncompressed(scope), receive, _Sender(send))
-
-
-def _refusal(headers: Headers) -> str | None:
-    host = headers.get("host", "")
-    if not is_loopback(_name(host)):
-        return "Footnote answers only at this machine's own names."
-    origin = headers.get("origin")
-    if origin is not None and origin.removeprefix("http://") != host:
-        return "Footnote answers only its own page."
-    return None
-
-
-def _name(host: str) -> str:
-    """Return the name in a Host header, without its port."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _uncompressed(scope: Scope) -> Scope:
-    """Return the request without its wish for compression, so that scripts can be hashed."""
-    headers = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
-    return {**scope, "headers": headers}
-
-
-class _Sender:
-    """Holds an HTML reply back until its inline scripts are known; passes others through."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._start: Message | None = None
-        self._body = b""
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers.update(_HEADERS)
-            if headers.get("content-type", "").startswith("text/html"):
-                self._start = message
-            else:
-                headers["Content-Security-Policy"] = _POLICY.format(hashes="")
-                await self._send(message)
-        elif self._start is not None:
-            await self._collect(message)
-        else:
-            await self._send(message)
-
-    async def _collect(self, message: dict[str, Any] | Message) -> None:
-        self._body += message.get("body", b"")
-        if message.get("more_body") or self._start is None:
-            return
-        headers = MutableHeaders(scope=self._start)
-        headers["Content-Security-Policy"] = _POLICY.format(hashes=_hashes(self._body))
-        await self._send(self._start)
-        await self._send({"type": "http.response.body", "body": self._body})
-
-
-def _hashes(html: bytes) -> str:
-    digests = (hashlib.sha256(script).digest() for script in _INLINE_SCRIPT.findall(html))
-    return "".join(f" 'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)

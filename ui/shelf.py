@@ -21,8 +21,8 @@ from rag import AddReport, Document, FootnoteError, Progress, ProgressCallback, 
 
 log = logging.getLogger(__name__)
 
-UPLOADS = "uploads"
-"""Folder of the home in which files lie that came through the page."""
+UPLOADS, INCOMING = "uploads", "incoming"
+"""Folders of the home for files that came through the page, and that are on their way."""
 UNEXPECTED = "Something went wrong inside Footnote. The program's log has the details."
 _POLL_SECONDS = 0.2
 # Finished arrivals that are still told: the last of a large upload, and then some.
@@ -102,6 +102,9 @@ class Shelf:
     def __init__(self, stock: Stock, uploads: Path) -> None:
         self._stock = stock
         self._uploads = uploads
+        self.incoming = uploads.with_name(INCOMING)
+        # What an upload left behind that a killed program never finished.
+        shutil.rmtree(self.incoming, ignore_errors=True)
         self._guard = threading.RLock()
         self._waiting: deque[int] = deque()
         self._arrivals: dict[int, Arrival] = {}
@@ -118,7 +121,7 @@ class Shelf:
         kept = []
         for file in files:
             target = self._uploads / safe_name(file.name)
-            shutil.copyfile(file, target)
+            shutil.move(file, target)
             kept.append(target)
         self.bring(kept)
 
@@ -229,6 +232,7 @@ class Shelf:
         self.stop()
         if worker is not None:
             worker.join(_POLL_SECONDS * 50)
+        shutil.rmtree(self.incoming, ignore_errors=True)
 
     def _work(self) -> None:
         while True:

@@ -33,16 +33,19 @@ def command(home: Path, *arguments: str) -> list[str]:
     return [sys.executable, "-c", _PROGRAM, "--home", str(home), "chat", "--no-browser", *arguments]
 
 
-def surroundings(llm: str) -> dict[str, str]:
+def surroundings(llm: str, **settings: str) -> dict[str, str]:
     """Return the environment of a process: no settings of the user, the shared models."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("FOOTNOTE_", "OPENAI_"))}
     models = os.environ.get("FOOTNOTE_MODELS", str(MODELS))
-    return kept | {"FOOTNOTE_LLM": llm, "FOOTNOTE_MODELS": models, "PYTHONPATH": str(ROOT)}
+    ours = {f"FOOTNOTE_{name.upper()}": value for name, value in settings.items()}
+    return kept | {"FOOTNOTE_LLM": llm, "FOOTNOTE_MODELS": models, "PYTHONPATH": str(ROOT)} | ours
 
 
 @contextmanager
-def serve(*arguments: str, home: Path | None = None, llm: str = "none") -> Iterator[Served]:
-    """Start the page; end it, if it has not ended, when the block is left."""
+def serve(
+    *arguments: str, home: Path | None = None, llm: str = "none", **settings: str
+) -> Iterator[Served]:
+    """Start the page with these settings; end it, if it has not ended, when the block is left."""
     with tempfile.TemporaryDirectory() as folder:
         home = home or Path(folder) / "home"
         log = Path(folder) / "log"
@@ -54,7 +57,7 @@ def serve(*arguments: str, home: Path | None = None, llm: str = "none") -> Itera
                 text=True,
                 encoding="utf-8",
                 cwd=folder,
-                env=surroundings(llm),
+                env=surroundings(llm, **settings),
             )
         try:
             yield _started(process, home, log)

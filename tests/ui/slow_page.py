@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from rag import Event, ModelUnavailable, ProgressCallback, Turn
 from tests.ui.fake_assistant import FakeAssistant, geneva, hit, streamed
+from ui.access import Access
 from ui.app import build
 from ui.server import open_socket, serving
 from ui.warming import Warming
@@ -63,7 +64,7 @@ def main() -> None:
     assistant = SlowAssistant(play)
     warming = Warming(assistant)
     warming.start()
-    page = build(assistant, warming.readiness)
+    page = build(assistant, warming.readiness, Access(assistant.settings))
     with serving(page.app, open_socket("127.0.0.1", 0)) as address:
         print(address, flush=True)
         sys.stdin.read()

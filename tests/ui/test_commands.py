@@ -33,7 +33,7 @@ def test_page_is_not_served_to_others(
 ) -> None:
     """Without a password, no address but this machine's own is served at."""
     assert main(["--home", str(tmp_path / "home"), "chat", "--host", host]) == 2
-    assert "take 127.0.0.1" in capsys.readouterr().err
+    assert "FOOTNOTE_PASSWORD" in capsys.readouterr().err
     assert not (tmp_path / "home").exists()
 
 

@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.ui.fake_assistant import TEXT, FakeAssistant, document, geneva
+from ui.access import Access
 from ui.choosing import Chooser
 from ui.conversation import Readiness
 from ui.handlers import Handlers
@@ -35,8 +36,9 @@ def assistant() -> FakeAssistant:
 def page(assistant: FakeAssistant) -> Iterator[TestClient]:
     """Return a client of its page."""
     keeper = Handlers(assistant, lambda: Readiness("ready")).keeper
-    desk = desk_of(assistant, keeper, Shelf(assistant, assistant.settings.home / "uploads"))
-    app = application()
+    shelf = Shelf(assistant, assistant.settings.home / "uploads")
+    desk = desk_of(assistant, keeper, shelf, local=True)
+    app = application(Access(assistant.settings), upload_bytes=1_000_000)
     app.include_router(router(desk))
     with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client
@@ -204,3 +206,16 @@ def test_an_evaluation_is_stopped(page: TestClient, tmp_path: Path) -> None:
     page.post("/page/evaluation", json={"action": "stop"})
     html = waited_for(page, FORM)
     assert "trouble" not in html
+
+
+def test_files_are_named_only_at_this_machine(assistant: FakeAssistant) -> None:
+    """Who comes from elsewhere cannot have this machine's files read by an evaluation."""
+    keeper = Handlers(assistant, lambda: Readiness("ready")).keeper
+    shelf = Shelf(assistant, assistant.settings.home / "uploads")
+    desk = desk_of(assistant, keeper, shelf, local=False)
+    app = application(Access(assistant.settings), upload_bytes=1_000_000)
+    app.include_router(router(desk))
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        html = client.post("/page/evaluation", json={"action": "start", "cases": "/etc/hosts"}).text
+    assert "can only be named there" in html
+    assert desk.evaluator.state().underway is None

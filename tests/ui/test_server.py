@@ -6,14 +6,17 @@ import base64
 import hashlib
 import http.client
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, StreamingResponse
 
-from rag import ConfigError
-from ui.server import DEFAULT_PORT, address, application, is_loopback, open_socket, serving
+from rag import ConfigError, Settings
+from ui.access import Access, is_loopback
+from ui.server import DEFAULT_PORT, address, application, open_socket, serving
 
 SCRIPT = "console.log('ours')"
 
@@ -22,11 +25,17 @@ def page() -> HTMLResponse:
     return HTMLResponse(f"<script>{SCRIPT}</script><script src='/x.js'></script>")
 
 
+async def length(request: Request) -> JSONResponse:
+    return JSONResponse(len(await request.body()))
+
+
 @pytest.fixture
 def url() -> Iterator[str]:
     """Serve a page, a record and a stream."""
-    app = application()
+    app = application(Access(Settings()), upload_bytes=3_000_000)
     app.add_api_route("/", page, response_class=HTMLResponse)
+    app.add_api_route("/length", length, methods=["POST"])
+    app.add_api_route("/gradio_api/upload", length, methods=["POST"])
     app.add_api_route("/record", lambda: JSONResponse({"a": 1}))
     app.add_api_route("/stream", lambda: StreamingResponse(iter([b"a", b"b"])))
     with serving(app, open_socket("127.0.0.1", 0)) as served:
@@ -39,6 +48,21 @@ def get(url: str, path: str = "/", **headers: str) -> tuple[int, http.client.HTT
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         return response.status, response.headers, response.read()
+    finally:
+        connection.close()
+
+
+def requests_to(
+    url: str, method: str, path: str, body: bytes | Iterable[bytes]
+) -> tuple[int, bytes]:
+    """Send a body, in chunks without a length where it is an iterable."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    try:
+        connection.request(method, path, body, encode_chunked=not isinstance(body, bytes))
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (BrokenPipeError, ConnectionResetError):
+        return 499, b""  # refused before all of it was sent
     finally:
         connection.close()
 
@@ -107,7 +131,7 @@ def test_every_reply_has_strict_headers(url: str, path: str) -> None:
     headers = get(url, path)[1]
     assert "'self'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
 
 
 def test_stream_is_passed_through(url: str) -> None:
@@ -139,8 +163,26 @@ def test_foreign_origin_is_refused(url: str) -> None:
 
 def test_server_ends_and_gives_its_port_back() -> None:
     """Afterwards nobody listens there."""
-    with serving(application(), open_socket("127.0.0.1", 0)) as served:
+    app = application(Access(Settings()), upload_bytes=0)
+    with serving(app, open_socket("127.0.0.1", 0)) as served:
         port = urlsplit(served).port
         assert get(served)[0] == 404
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=10)
+
+
+def test_body_that_is_too_large_is_refused(url: str) -> None:
+    """By what it says of its length, and where it says nothing, by what comes."""
+    post = partial(requests_to, url, "POST")
+    assert post("/length", b"x" * 1_000_000)[0] == 200
+    assert post("/length", b"x" * 1_000_001)[0] == 413
+    assert post("/gradio_api/upload", b"x" * 2_000_000)[0] == 200
+    assert post("/gradio_api/upload", b"x" * 3_000_001)[0] == 413
+    pieces = (b"x" * 100_000 for _ in range(11))
+    assert post("/length", pieces)[0] >= 400
+
+
+def test_a_body_that_is_too_large_harms_nobody_else(url: str) -> None:
+    """The server goes on."""
+    requests_to(url, "POST", "/length", (b"x" * 100_000 for _ in range(50)))
+    assert get(url)[0] == 200
