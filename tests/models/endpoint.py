@@ -33,6 +33,7 @@ def endpoint(*replies: Reply) -> Iterator[Endpoint]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             seen.requests.append(json.loads(body))
+            self.asked = seen.requests[-1]
             seen.headers.append({name.lower(): value for name, value in self.headers.items()})
             reply = script.pop(0) if len(script) > 1 else script[0]
             try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import Queue
 
@@ -13,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import ROOT
+from tests.load import freed
 from tests.ui.served import surroundings
 from tests.ui.visits import Visit, visiting
 
@@ -181,3 +184,11 @@ def test_model_that_cannot_be_loaded_is_told(browser: Browser) -> None:
         expect(tab.page.locator("#state")).to_contain_text("Free a gigabyte of memory.")
         expect(tab.page.locator("#invite")).to_contain_text("library is empty")
         tab.context.close()
+
+
+def test_a_closed_tab_makes_room_for_the_next(slow: SlowPage) -> None:
+    """Within seconds, though its model would go on for minutes."""
+    questions = [f"What hangs in tab {n}?" for n in range(5)]
+    # In a thread, for this one has a loop already: the browser's.
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(asyncio.run, freed(slow.url, questions)).result(PATIENCE) < 5
