@@ -108,7 +108,7 @@ def build(assistant: PageAssistant, readiness: ReadinessReader, access: Access) 
     page = _page(assistant, handlers, shelf, readiness, local=not access.exposed)
     upload_bytes = UPLOADS_AT_ONCE * assistant.settings.file_megabytes * 1_000_000
     app = application(access, upload_bytes=upload_bytes)
-    desk = desk_of(assistant, handlers.keeper, shelf, local=not access.exposed)
+    desk = desk_of(assistant, handlers.keeper, shelf, access)
     app.include_router(router(desk))
     app.mount("/page", StaticFiles(directory=ASSETS))
     gr.mount_gradio_app(

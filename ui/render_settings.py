@@ -8,7 +8,13 @@ from ui import render
 from ui.choosing import Choices
 
 
-def settings(choices: Choices, *, trouble: str | None = None, saved: bool = False) -> str:
+def settings(
+    choices: Choices,
+    *,
+    trouble: str | None = None,
+    saved: bool = False,
+    has_password: bool = False,
+) -> str:
     """Render what can be chosen, and the badge anew, for it may have changed."""
     models = "".join(
         f'<label class="check"><input type="radio" name="llm" value="{escape(value)}"'
@@ -17,6 +23,7 @@ def settings(choices: Choices, *, trouble: str | None = None, saved: bool = Fals
     )
     problem = f'<p class="trouble" role="alert">{escape(trouble)}</p>' if trouble else ""
     note = '<p class="saved" role="status">In use from the next question on.</p>' if saved else ""
+    leave = '<form method="post" action="/logout"><button>Sign out</button></form>'
     badge = render.badge(choices.model_name, choices.model_host)
     return (
         '<div class="panel"><h2>Settings</h2><p class="lead">They hold for everyone who has this '
@@ -34,7 +41,8 @@ def settings(choices: Choices, *, trouble: str | None = None, saved: bool = Fals
         "everything, 0.9 only what is nearly certain.</p>"
         f'<button type="submit" class="primary">Use these</button>{note}</form>'
         f"<pre>FOOTNOTE_LLM={escape(choices.llm)}\nFOOTNOTE_PASSAGES={choices.passages}\n"
-        f"FOOTNOTE_STRICTNESS={choices.strictness:g}</pre></div>"
+        f"FOOTNOTE_STRICTNESS={choices.strictness:g}</pre>"
+        f"{leave if has_password else ''}</div>"
         f'<template data-into="badge">{badge}</template>'
     )
 

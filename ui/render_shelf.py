@@ -86,7 +86,7 @@ def _arrival(arrival: Arrival) -> str:
 def _documents(held: Holdings, left_out: Collection[str]) -> str:
     documents = held.documents
     if not documents:
-        return '<p class="none">Your library is empty. Drop files above, or name a folder.</p>'
+        return '<p class="none">Your library is empty. Add files above.</p>'
     used = sum(document.id not in left_out for document in documents)
     note = "" if used == len(documents) else f" · this chat uses {used}"
     count = "1 document" if len(documents) == 1 else f"{len(documents):,} documents"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Body
@@ -23,6 +23,7 @@ from ui import (
     render_reader,
     render_settings,
 )
+from ui.access import Access
 from ui.choosing import Chooser
 from ui.evaluating import EVALUATIONS, Evaluator
 from ui.keeping import Keeper
@@ -50,15 +51,14 @@ class Desk:
     chooser: Chooser
     evaluator: Evaluator
     shelf: Shelf
-    local: bool
-    """Whether all who come are at this machine, and may name its files."""
+    access: Access
 
 
-def desk_of(assistant: PageAssistant, keeper: Keeper, shelf: Shelf, *, local: bool) -> Desk:
+def desk_of(assistant: PageAssistant, keeper: Keeper, shelf: Shelf, access: Access) -> Desk:
     """Return the desk of an assistant; close its evaluator afterwards."""
     evaluator = Evaluator(assistant.settings.home / EVALUATIONS)
     reader, chooser = Reader(assistant), Chooser(assistant)
-    return Desk(assistant, keeper, reader, chooser, evaluator, shelf, local)
+    return Desk(assistant, keeper, reader, chooser, evaluator, shelf, access)
 
 
 def router(desk: Desk) -> APIRouter:
@@ -76,17 +76,18 @@ def router(desk: Desk) -> APIRouter:
         badge = render.badge(assistant.model_name, assistant.model_host)
         return JSONResponse({"server": server, "badge": badge})
 
+    def shown(**outcome: Any) -> Response:
+        choices, has_password = desk.chooser.choices(), desk.access.asks
+        return HTMLResponse(render_settings.settings(choices, has_password=has_password, **outcome))
+
     @routes.get("/settings")
     def settings() -> Response:
-        return HTMLResponse(render_settings.settings(desk.chooser.choices()))
+        return shown()
 
     @routes.post("/settings")
     def choose(data: _Form) -> Response:
         trouble = desk.chooser.choose(data)
-        choices = desk.chooser.choices()
-        return HTMLResponse(
-            render_settings.settings(choices, trouble=trouble, saved=trouble is None)
-        )
+        return shown(trouble=trouble, saved=trouble is None)
 
     return routes
 
@@ -205,7 +206,7 @@ def _evaluate(desk: Desk, data: Mapping[str, str | list[str]]) -> str | None:
     elif action == "start":
         limit = str(data.get("limit", ""))
         cases, documents = str(data.get("cases", "")), str(data.get("documents", ""))
-        if (cases or documents) and not desk.local:
+        if (cases or documents) and desk.access.exposed:
             raise UsageError(
                 "Files of the machine that Footnote runs on can only be named there: run "
                 "`footnote eval` on it, or leave both empty."

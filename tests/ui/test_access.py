@@ -217,3 +217,6 @@ def test_signing_in_in_a_browser() -> None:
         page.fill("#question textarea", "Is anything in the library?")
         page.keyboard.press("Enter")
         page.wait_for_selector("#now .exchange:not([aria-busy])")
+        page.click(".views a[data-view=settings]")
+        page.click("text=Sign out")
+        page.wait_for_selector("input[name=password]")

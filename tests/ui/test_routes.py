@@ -37,8 +37,9 @@ def page(assistant: FakeAssistant) -> Iterator[TestClient]:
     """Return a client of its page."""
     keeper = Handlers(assistant, lambda: Readiness("ready")).keeper
     shelf = Shelf(assistant, assistant.settings.home / "uploads")
-    desk = desk_of(assistant, keeper, shelf, local=True)
-    app = application(Access(assistant.settings), upload_bytes=1_000_000)
+    access = Access(assistant.settings)
+    desk = desk_of(assistant, keeper, shelf, access)
+    app = application(access, upload_bytes=1_000_000)
     app.include_router(router(desk))
     with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client
@@ -212,7 +213,8 @@ def test_files_are_named_only_at_this_machine(assistant: FakeAssistant) -> None:
     """Who comes from elsewhere cannot have this machine's files read by an evaluation."""
     keeper = Handlers(assistant, lambda: Readiness("ready")).keeper
     shelf = Shelf(assistant, assistant.settings.home / "uploads")
-    desk = desk_of(assistant, keeper, shelf, local=False)
+    settings = assistant.settings.changed(proxy_header="X-In: a-secret-of-the-proxy")
+    desk = desk_of(assistant, keeper, shelf, Access(settings, "0.0.0.0"))
     app = application(Access(assistant.settings), upload_bytes=1_000_000)
     app.include_router(router(desk))
     with TestClient(app, base_url="http://127.0.0.1") as client:
