@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from rag.errors import ModelRejected
 from rag.models import cross_encoder
 from rag.models.cross_encoder import CrossEncoder
+from tests.models.damaged import flip_a_byte
 
 QUESTION = "Who designed the bridge?"
 TEXTS = [
@@ -52,8 +55,11 @@ def test_a_batch_gives_nearly_what_single_texts_give(model: CrossEncoder) -> Non
     assert together == pytest.approx(alone, abs=0.6)
 
 
-def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what to do."""
-    monkeypatch.setitem(cross_encoder.SHA256, cross_encoder.MODEL, "0" * 64)
-    with pytest.raises(ModelRejected, match=r"another version.*make"):
+@pytest.mark.parametrize("file", list(cross_encoder.SHA256))
+def test_a_changed_byte_in_any_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: tuple[str, str]
+) -> None:
+    """Of the weights or of the tokenizer; with what to do."""
+    flip_a_byte(file, tmp_path, monkeypatch)
+    with pytest.raises(ModelRejected, match=rf"{file[1]}.*damaged or another version.*make"):
         CrossEncoder(threads=1)

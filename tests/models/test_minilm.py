@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from rag.errors import ModelRejected
-from rag.models import minilm, onnx_encoder
+from rag.models import minilm
 from rag.models.minilm import MiniLM
 from rag.models.onnx_encoder import find_file
+from tests.models.damaged import flip_a_byte
 
 
 @pytest.fixture(scope="module")
@@ -76,17 +77,13 @@ def test_texts_of_like_meaning_are_near(model: MiniLM):
     assert rows[0] @ rows[4] > rows[0] @ rows[1] + 0.2
 
 
-def test_a_changed_byte_in_the_weights_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A damaged file is refused, with what to do."""
-    data = bytearray(find_file(minilm.TOKENIZER).read_bytes())
-    data[len(data) // 2] ^= 1
-    damaged = tmp_path / "tokenizer.json"
-    damaged.write_bytes(data)
-    real = find_file
-    monkeypatch.setattr(
-        onnx_encoder, "find_file", lambda file: damaged if file == minilm.TOKENIZER else real(file)
-    )
-    with pytest.raises(ModelRejected, match=r"damaged or another version.*make"):
+@pytest.mark.parametrize("file", list(minilm.SHA256))
+def test_a_changed_byte_in_any_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: tuple[str, str]
+):
+    """Of the weights or of the tokenizer; with what to do."""
+    flip_a_byte(file, tmp_path, monkeypatch)
+    with pytest.raises(ModelRejected, match=rf"{file[1]}.*damaged or another version.*make"):
         MiniLM(threads=1)
 
 

