@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+# Read by ONNX Runtime when it begins: else it names this machine in a file of the user's, and
+# tells its makers of each model it loads. Switching that off later would be too late.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
