@@ -95,6 +95,8 @@ class Adder:
         results = self._add_all(found, tell)
         removed = list(self._remove_missing(wanted, found))
         self._index.settle()
+        if removed or any(result.status == "updated" for result in results):
+            self._library.erase_removed()
         return AddReport(tuple(results), tuple(removed), time.monotonic() - started)
 
     def _add_all(

@@ -44,10 +44,9 @@ if TYPE_CHECKING:
 class Assistant:
     """Answers questions from the documents of one home.
 
-    The first call that writes, or that searches with the vector index, makes this Assistant
-    the owner of the home, until `close`. Others can read meanwhile: they search without
-    the vector index. With `read_only`, nothing is ever written. All methods may be called
-    from several threads; writing ones wait for each other.
+    The first call that writes, or that searches with the vector index, makes this Assistant the
+    owner of the home, until `close`. Others can read meanwhile, without the vector index. With
+    `read_only`, nothing is ever written. All methods may be called from several threads.
 
     Raises:
         StoreError: the home cannot be used (see rag.errors for its children).
@@ -131,6 +130,7 @@ class Assistant:
             index = self._searching.open_index(self._library.embedding or "")
             index.delete(self._library.remove(document_id))
             index.settle()
+            self._library.erase_removed()
             return document
 
     def documents(self) -> list[Document]:

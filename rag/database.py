@@ -117,6 +117,14 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
+    def erase_removed(self) -> None:
+        """Make unreadable what is still in the file of rows that were deleted."""
+        with self.transaction() as connection:
+            # The word index only marks words as gone, until its parts are made one.
+            connection.execute("INSERT INTO words(words) VALUES ('optimize')")
+        # Whatever was written lately is also in the journal: empty it, unless one is reading.
+        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         """Lend a connection to one thread: as many are open as threads ask at once."""
@@ -148,6 +156,8 @@ class Database:
         )
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        # What is deleted is written over, however this SQLite was built.
+        connection.execute("PRAGMA secure_delete = ON")
         if self._read_only:
             connection.execute("PRAGMA query_only = ON")
         return connection

@@ -207,11 +207,8 @@ class Library:
 
         They are always the same ones for the same passages.
         """
-        rows = self._database.rows(
-            "SELECT vector FROM vectors ORDER BY (passage * 2654435761) % 4294967296 LIMIT ?",
-            (limit,),
-        )
-        return _matrix([row[0] for row in rows])
+        sql = "SELECT vector FROM vectors ORDER BY (passage * 2654435761) % 4294967296 LIMIT ?"
+        return _matrix([row[0] for row in self._database.rows(sql, (limit,))])
 
     def fact(self, name: str) -> str | None:
         """Return a fact about the library, such as the fingerprint of its embedder."""
@@ -269,6 +266,10 @@ class Library:
             gone = self._delete(connection, "id = ?", document_id)
             _bump(connection, {})
         return gone
+
+    def erase_removed(self) -> None:
+        """Make unreadable what is still in the file of documents that went or were changed."""
+        self._database.erase_removed()
 
     def set_facts(self, facts: dict[str, str], *, at: int | None = None) -> None:
         """Record facts about the library; those `at` a revision only if it is still that."""

@@ -1,0 +1,66 @@
+"""What was removed or changed can no longer be read in the files of a home, whatever reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rag import Assistant
+from tests.homes import open_home, write_files
+
+SECRET = "quincunx"
+BEFORE = "The password of the {secret} cellar is under the third stone. " * 40
+AFTER = "The cellar was filled with sand, and nobody goes there any more. " * 40
+OTHER = "A letter from the mill, on flour and on the weather of that year. " * 40
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a secret in one of its files."""
+    return write_files(tmp_path / "files", secret=BEFORE.format(secret=SECRET), other=OTHER)
+
+
+def traces(home: Path) -> list[str]:
+    """Return the files of a home in which the secret word can be read, by a search for bytes."""
+    files = [path for path in home.rglob("*") if path.is_file()]
+    return [path.name for path in files if SECRET.encode() in path.read_bytes().lower()]
+
+
+def remove(assistant: Assistant, folder: Path) -> None:
+    secret = next(d for d in assistant.documents() if d.uri.endswith("secret.txt"))
+    assistant.remove(secret.id)
+
+
+def change(assistant: Assistant, folder: Path) -> None:
+    write_files(folder, secret=AFTER)
+    assert assistant.add(folder).count("updated") == 1
+
+
+def delete_file(assistant: Assistant, folder: Path) -> None:
+    (folder / "secret.txt").unlink()
+    assert len(assistant.add(folder).removed) == 1
+
+
+@pytest.mark.parametrize("way", [remove, change, delete_file])
+def test_what_went_is_in_no_file_any_more(tmp_path: Path, folder: Path, way) -> None:
+    """At once, while the home is open, and afterwards: neither text, nor words, nor journal."""
+    home = tmp_path / "home"
+    with open_home(home) as assistant:
+        assistant.add(folder)
+        assert traces(home)
+        way(assistant, folder)
+        assert traces(home) == []
+        assert assistant.search("letter from the mill")
+    assert traces(home) == []
+
+
+def test_what_stays_is_found_as_before(tmp_path: Path, folder: Path) -> None:
+    """By its words and by its vector."""
+    with open_home(tmp_path / "home") as assistant:
+        assistant.add(folder)
+        before = [hit.passage.id for hit in assistant.search("flour weather mill", k=3)]
+        remove(assistant, folder)
+        after = assistant.search("flour weather mill", k=3)
+        assert [hit.passage.id for hit in after] == before
+        assert after[0].lexical > 0
