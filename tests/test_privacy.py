@@ -17,6 +17,7 @@ needs_strace = pytest.mark.skipif(
 USE = """
 import json, sys
 from rag import Assistant, Settings
+from ui.access import Access
 from ui.app import build
 from ui.warming import Warming
 
@@ -24,7 +25,7 @@ with Assistant(Settings(home=sys.argv[1], llm="none")) as assistant:
     assistant.warm()
     assistant.add(sys.argv[2])
     answer = assistant.ask("Where did the U.S. and Russian delegations meet?")
-    build(assistant, Warming(assistant).readiness).close()
+    build(assistant, Warming(assistant).readiness, Access(assistant.settings)).close()
     assistant.remove(assistant.documents()[0].id)
 with Assistant(Settings(home=sys.argv[1], llm="none")) as assistant:
     assistant.search("delegations")
