@@ -139,6 +139,7 @@ class Conversations:
         with self._database.transaction() as connection:
             _touch(connection, conversation_id)
             connection.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+        self._database.erase_removed()
 
     def rate(
         self, exchange_id: str, helpful: bool, reason: str = "", *, citation: int | None = None

@@ -55,6 +55,20 @@ def test_what_went_is_in_no_file_any_more(tmp_path: Path, folder: Path, way) -> 
     assert traces(home) == []
 
 
+def test_a_conversation_keeps_its_quotes_until_it_is_deleted(tmp_path: Path, folder: Path) -> None:
+    """Removing a document does not change what was said about it; deleting that does."""
+    home = tmp_path / "home"
+    with open_home(home) as assistant:
+        assistant.add(folder)
+        answer = assistant.ask(f"Where is the password of the {SECRET} cellar?")
+        talk = assistant.conversations.start("The cellar")
+        assistant.conversations.append(talk.id, answer)
+        remove(assistant, folder)
+        assert traces(home)
+        assistant.conversations.delete(talk.id)
+        assert traces(home) == []
+
+
 def test_what_stays_is_found_as_before(tmp_path: Path, folder: Path) -> None:
     """By its words and by its vector."""
     with open_home(tmp_path / "home") as assistant:
