@@ -253,6 +253,17 @@ def test_an_advisory_of_a_package_that_went_is_noticed() -> None:
     assert "is not locked" in findings([made("a")], table)[1][0]
 
 
+def test_every_advisory_that_a_scanner_shows_is_explained() -> None:
+    """In the page on security: those that concern a locked version, and no others."""
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    listed = {line.split()[1].strip(",") for line in page.splitlines() if line.startswith("| ")}
+    affected = {
+        one.advisory.id for one in findings(real_lock(), read_table())[0] if one.is_affected
+    }
+    known = {advisory.id for advisory in read_table().advisories}
+    assert listed & known == affected
+
+
 # The bill of materials -----------------------------------------------------------
 
 
