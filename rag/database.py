@@ -271,7 +271,11 @@ def readable_rows(path: Path, table: str) -> Iterator[dict[str, Any]]:
     Each is read by its number: a page that cannot be read costs only what it holds.
     """
     every = f"SELECT * FROM {table} WHERE rowid = ?"  # noqa: S608  # the tables are our own
-    with contextlib.closing(_open(path, "mode=rw")) as connection:
+    try:
+        connection = _open(path, "mode=rw")
+    except sqlite3.DatabaseError:
+        return  # not even its first page can be read
+    with contextlib.closing(connection):
         for number in _row_numbers(connection, table):
             # What is lost is lost; the others are not.
             with contextlib.suppress(sqlite3.DatabaseError):
@@ -320,8 +324,12 @@ def _open(path: Path, mode: str) -> Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -176,7 +176,7 @@ def test_home_with_documents_is_kept_unless_told(saved: Path, tmp_path: Path) ->
     with open_home(home) as assistant:
         assistant.add(write_files(tmp_path / "own", pears=ORCHARD))
         before = found(home)
-    with pytest.raises(UsageError, match="holds 1 documents.*--replace"):
+    with pytest.raises(UsageError, match=r"holds 1 documents.*--replace"):
         restore(Settings(home=home), saved)
     assert documents(home) == {"pears"}
     done = restore(Settings(home=home), saved, replace=True)

@@ -89,9 +89,11 @@ def test_earlier_version_can_be_read_as_it_is(current: Path, tmp_path: Path, ver
 def test_tables_of_later_versions_are_asked_for_in_words(current: Path, tmp_path: Path) -> None:
     """A reader of the first version is told how to get what that version had not."""
     home = older(current, tmp_path, 1)
-    with open_home(home, read_only=True) as assistant:
-        with pytest.raises(StoreError, match="open it once for writing"):
-            assistant.conversations.find()
+    with (
+        open_home(home, read_only=True) as assistant,
+        pytest.raises(StoreError, match="open it once for writing"),
+    ):
+        assistant.conversations.find()
 
 
 def test_conversations_of_an_earlier_version_can_be_read(current: Path, tmp_path: Path) -> None:
