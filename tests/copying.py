@@ -1,6 +1,6 @@
 """Backs a home up, or restores one, until it is killed at a named point.
 
-`python -m tests.copying backup|restore HOME FILE POINT` is run by tests/test_copies.py. The
+`python -m tests.copying backup|restore HOME FILE POINT` is run by tests/test_copies_killed.py. The
 points are put around the program's own functions here, so that the program itself has none.
 """
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import sqlite3
 import stat
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -22,19 +20,14 @@ from rag import (
     StoreError,
     UsageError,
     backup,
-    doctor,
     restore,
 )
 from rag.beside import FILE_NAME, newest_backup
 from rag.tables import SCHEMA_VERSION
-from tests.conftest import KILLS
-from tests.copying import BACKUP, RESTORE
+from tests.copied import DOCUMENTS, documents, make_home, names
 from tests.homes import (
     ORCHARD,
     open_home,
-    run_python,
-    start_module,
-    three_files,
     unfindable,
     words_of,
     write_files,
@@ -46,15 +39,8 @@ QUESTION = "Who designed the Anders Bridge?"
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a home of 40 documents, with its index and a conversation, closed."""
-    place = tmp_path_factory.mktemp("copies")
-    with open_home(place / "home") as assistant:
-        assistant.add(three_files(place / "files"))
-        many = {f"f{n}": words_of(400, seed=n) for n in range(37)}
-        assistant.add(write_files(place / "others", **many))
-        kept = assistant.conversations.start("Cities")
-        assistant.conversations.append(kept.id, ANSWER)
-    return place
+    """Return a folder with a home of 20 documents, closed."""
+    return make_home(tmp_path_factory.mktemp("copies"))
 
 
 @pytest.fixture
@@ -69,7 +55,7 @@ def saved(place: Path) -> Path:
 
 
 def questions() -> list[str]:
-    return [QUESTION, *(words_of(60, seed=n).split(".")[0] for n in (3, 17, 30))]
+    return [QUESTION, *(words_of(60, seed=n).split(".")[0] for n in (3, 9, 15))]
 
 
 def found(home: Path) -> list[tuple[list[str], str]]:
@@ -81,19 +67,10 @@ def found(home: Path) -> list[tuple[list[str], str]]:
         ]
 
 
-def documents(home: Path) -> set[str]:
-    with open_home(home, read_only=True) as assistant:
-        return {Path(document.uri).stem for document in assistant.documents()}
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
 def test_restored_library_answers_the_same(place: Path, saved: Path, tmp_path: Path) -> None:
     """In a new home, by the index that is built by itself: documents, answers, conversations."""
     done = restore(Settings(home=tmp_path / "new"), saved)
-    assert (done.documents, done.kept) == (40, None)
+    assert (done.documents, done.kept) == (20, None)
     assert found(tmp_path / "new") == found(place / "home")
     assert unfindable(tmp_path / "new") == []
     with open_home(tmp_path / "new") as assistant:
@@ -110,7 +87,7 @@ def test_backup_is_one_file_for_its_owner(saved: Path, home: Path, tmp_path: Pat
     assert done.path.name.startswith("footnote-20")
     assert stat.S_IMODE(done.path.stat().st_mode) == 0o600
     assert newest_backup(home) == done.path
-    assert done.documents == 40
+    assert done.documents == 20
     done.path.chmod(0o400)
     folder.chmod(0o500)
     try:
@@ -160,14 +137,10 @@ def test_backup_while_adding_goes_on(home: Path, tmp_path: Path) -> None:
     for n, (before, after, target) in enumerate(backups):
         new = tmp_path / f"new{n}"
         restore(Settings(home=new), target)
-        more = documents(new) - documents_of_place()
+        more = documents(new) - DOCUMENTS
         assert before <= len(more) <= after
         assert more == {f"m{k}" for k in range(len(more))}
     assert unfindable(tmp_path / "new5") == []
-
-
-def documents_of_place() -> set[str]:
-    return {"bridge", "harbour", "orchard", *(f"f{n}" for n in range(37))}
 
 
 def test_home_with_documents_is_kept_unless_told(saved: Path, tmp_path: Path) -> None:
@@ -180,7 +153,7 @@ def test_home_with_documents_is_kept_unless_told(saved: Path, tmp_path: Path) ->
         restore(Settings(home=home), saved)
     assert documents(home) == {"pears"}
     done = restore(Settings(home=home), saved, replace=True)
-    assert documents(home) == documents_of_place()
+    assert documents(home) == DOCUMENTS
     assert unfindable(home, every=5) == []
     assert done.kept is not None
     assert done.kept.parent == home
@@ -193,7 +166,7 @@ def test_empty_home_is_no_hindrance(saved: Path, tmp_path: Path) -> None:
     """A home that was opened but has nothing in it is taken."""
     open_home(tmp_path / "home").close()
     assert restore(Settings(home=tmp_path / "home"), saved).kept is None
-    assert documents(tmp_path / "home") == documents_of_place()
+    assert documents(tmp_path / "home") == DOCUMENTS
 
 
 def test_owned_home_is_not_restored_over(home: Path, saved: Path) -> None:
@@ -203,7 +176,7 @@ def test_owned_home_is_not_restored_over(home: Path, saved: Path) -> None:
         with pytest.raises(LibraryLocked):
             restore(Settings(home=home), saved, replace=True)
         backup(Settings(home=home), saved.with_name("while-owned.sqlite"))
-        assert len(assistant.documents()) == 40
+        assert len(assistant.documents()) == 20
 
 
 def test_open_reader_sees_the_old_library_and_then_the_new(saved: Path, tmp_path: Path) -> None:
@@ -214,7 +187,7 @@ def test_open_reader_sees_the_old_library_and_then_the_new(saved: Path, tmp_path
     with open_home(home, read_only=True) as reader:
         assert "Pear trees" in reader.search("pear trees")[0].passage.text
         restore(Settings(home=home), saved, replace=True)
-        assert len(reader.documents()) == 40
+        assert len(reader.documents()) == 20
         assert "Clara Holt" in reader.search(QUESTION)[0].passage.text
 
 
@@ -291,7 +264,7 @@ def test_backup_spares_other_files(home: Path, saved: Path, tmp_path: Path) -> N
             backup(settings, path)
     assert mine.read_bytes() == b"my only copy"
     shutil.copy(saved, tmp_path / "b.sqlite")
-    assert backup(settings, tmp_path / "b.sqlite").documents == 40
+    assert backup(settings, tmp_path / "b.sqlite").documents == 20
 
 
 def test_damaged_library_gives_no_backup(home: Path, saved: Path, tmp_path: Path) -> None:
@@ -317,106 +290,4 @@ def test_damaged_library_can_be_replaced(home: Path, saved: Path, harm) -> None:
     assert done.kept.read_bytes() == before
     assert unfindable(home, every=5) == []
     with open_home(home) as assistant:
-        assert len(assistant.documents()) == 40
-
-
-def times(points: dict[str, object]) -> list[tuple[int, str]]:
-    """Return the rounds: every point, then at random."""
-    count = len(points) + (2 if KILLS < 300 else 40)
-    return list(enumerate([*points, *["at random"] * (count - len(points))]))
-
-
-def run_until_killed(action: str, home: Path, file: Path, number: int, point: str) -> None:
-    child = start_module("tests.copying", action, home, file, point)
-    with child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        if point == "at random":
-            time.sleep(random.Random(number).random() * 0.3)  # the moment is what is tried
-            child.kill()
-        said, complaint = child.communicate(timeout=100)
-    assert child.returncode in (0, -signal.SIGKILL), complaint
-    assert point == "at random" or said == ""
-
-
-@pytest.mark.parametrize(("number", "point"), times(BACKUP))
-def test_backup_killed_at_any_moment(
-    home: Path, place: Path, tmp_path: Path, number: int, point: str
-) -> None:
-    """Under its name stands the earlier backup or the new one, whole; then one can be made."""
-    with open_home(tmp_path / "other") as assistant:
-        assistant.add(write_files(tmp_path / "own", pears=ORCHARD))
-    folder = tmp_path / "backups"
-    folder.mkdir()
-    target = backup(Settings(home=tmp_path / "other"), folder / "b.sqlite").path
-    run_until_killed("backup", home, target, number, point)
-    restore(Settings(home=tmp_path / "new"), target)
-    assert documents(tmp_path / "new") in ({"pears"}, documents_of_place())
-    backup(Settings(home=home), target)
-    assert names(folder) == ["b.sqlite"]
-    restore(Settings(home=tmp_path / "last"), target)
-    assert documents(tmp_path / "last") == documents_of_place()
-
-
-@pytest.mark.parametrize(("number", "point"), times(RESTORE))
-def test_restore_killed_at_any_moment(saved: Path, tmp_path: Path, number: int, point: str) -> None:
-    """The home has the old library or the new one, whole; what is left over goes with repair."""
-    home = tmp_path / "home"
-    with open_home(home) as assistant:
-        assistant.add(write_files(tmp_path / "own", pears=ORCHARD))
-    run_until_killed("restore", home, saved, number, point)
-    assert documents(home) in ({"pears"}, documents_of_place())
-    assert unfindable(home, every=5) == []
-    restore(Settings(home=home), saved, replace=True)
-    assert documents(home) == documents_of_place()
-    assert not list(home.glob("*.part*"))
-    assert unfindable(home, every=5) == []
-    checks = {check.name: check for check in doctor(Settings(home=home, llm="none"))}
-    assert checks["library"].ok
-    assert checks["unfinished files"].ok
-
-
-FULL = """
-import resource, sys
-from pathlib import Path
-import rag
-action, home, file, limit = sys.argv[1:]
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
-try:
-    if action == "backup":
-        rag.backup(rag.Settings(home=Path(home)), file)
-    else:
-        rag.restore(rag.Settings(home=Path(home)), file, replace=True)
-    print("done")
-except rag.StoreError as error:
-    print("told", error)
-"""
-
-
-@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9, 0.99])
-@pytest.mark.parametrize("action", ["backup", "restore"])
-def test_without_room_nothing_is_changed(
-    home: Path, saved: Path, tmp_path: Path, action: str, share: float
-) -> None:
-    """When the file may not grow so far, it is told, and all is as it was."""
-    target = tmp_path / "backups" / "b.sqlite"
-    target.parent.mkdir()
-    with open_home(tmp_path / "other") as assistant:
-        assistant.add(write_files(tmp_path / "own", pears=ORCHARD))
-    settings = Settings(home=tmp_path / "other")
-    backup(settings, target)
-    before = target.read_bytes()
-    limit = int(share * saved.stat().st_size)
-    if action == "backup":
-        result = run_python(FULL, "backup", home, target, limit)
-    else:
-        result = run_python(FULL, "restore", settings.home, saved, limit)
-    assert result.stdout.startswith("told"), result.stdout + result.stderr
-    assert "space" in result.stdout
-    assert target.read_bytes() == before
-    assert names(target.parent) == ["b.sqlite"]
-    assert documents(settings.home) == {"pears"}
-    assert not list(settings.home.glob("*.part*"))
-    assert unfindable(settings.home) == []
-    restore(settings, saved, replace=True)
-    assert documents(settings.home) == documents_of_place()
+        assert len(assistant.documents()) == 20
