@@ -12,6 +12,7 @@ Knows nothing of web pages or of scoring.
 from rag.assistant import Assistant
 from rag.calibration import Observation
 from rag.conversations import Conversations
+from rag.copies import Copied, backup, restore
 from rag.doctor import doctor
 from rag.errors import (
     ConfigError,
@@ -19,6 +20,7 @@ from rag.errors import (
     FailedFile,
     FootnoteError,
     IndexUnavailable,
+    LibraryDamaged,
     LibraryLocked,
     LoadError,
     ModelError,
@@ -36,6 +38,7 @@ from rag.fitting import CalibrationReport, calibrate
 from rag.models.chat import build_chat_model, model_sha256
 from rag.models.embedding import build_embedder
 from rag.prompts import REFUSAL, fixed_messages
+from rag.repairing import repair
 from rag.schema import (
     AddReport,
     Answer,
@@ -76,6 +79,7 @@ __all__ = [
     "ConfigError",
     "Conversation",
     "Conversations",
+    "Copied",
     "Document",
     "DocumentResult",
     "Embedder",
@@ -88,6 +92,7 @@ __all__ = [
     "FootnoteError",
     "Hit",
     "IndexUnavailable",
+    "LibraryDamaged",
     "LibraryLocked",
     "LoadError",
     "Message",
@@ -112,10 +117,13 @@ __all__ = [
     "Usage",
     "UsageError",
     "Verdict",
+    "backup",
     "build_chat_model",
     "build_embedder",
     "calibrate",
     "doctor",
     "fixed_messages",
     "model_sha256",
+    "repair",
+    "restore",
 ]

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.beside import FILE_NAME
 from rag.chunking import Chunk, split_passages
-from rag.database import FILE_NAME
 from rag.errors import FailedFile, ModelError, RejectedFile
 from rag.library import Library, NewDocument, passage_id
 from rag.loading import Loader, Source, find_sources, hash_file
@@ -281,6 +281,7 @@ def _document(source: Source, sha256: str, loaded: LoadedText, n_passages: int) 
         n_characters=len(loaded.text),
         n_passages=n_passages,
         added_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        dropped=loaded.dropped,
     )
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 MAX_BLANK_LINES = 2
+INVISIBLE = "invisible characters"
 
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SPACES = re.compile("[\xa0\u2000-\u200a\u202f\u205f]")
@@ -45,11 +47,15 @@ class Piece:
 
 @dataclass(frozen=True)
 class Layout:
-    """Clean text with the start of each page and of each heading, in characters."""
+    """Clean text with the start of each page and of each heading, in characters.
+
+    `dropped` tells what was left out of it because no reader would see it: how many of each.
+    """
 
     text: str
     pages: tuple[int, ...] = ()
     headings: tuple[tuple[int, str], ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 def clean_characters(text: str) -> str:
@@ -57,10 +63,20 @@ def clean_characters(text: str) -> str:
     if text.isascii() and "\r" not in text and text.isprintable():
         return text
     text = _SPACES.sub(" ", _LINE_ENDS.sub("\n", text))
+    return unicodedata.normalize("NFC", _without_invisible(text))
+
+
+def count_invisible(text: str) -> int:
+    """Return how many characters `clean_characters` drops because they cannot be seen."""
+    text = _LINE_ENDS.sub("\n", text)
+    return len(text) - len(_without_invisible(text))
+
+
+def _without_invisible(text: str) -> str:
     if _ANY_DROPPED.search(text):
         text = _INVISIBLE.sub("", text)
         text = _LOOSE_JOINER.sub("", _LOOSE_SELECTOR.sub("", text))
-    return unicodedata.normalize("NFC", text)
+    return text
 
 
 def clean_line(text: str) -> str:
@@ -77,8 +93,9 @@ def letters_of(text: str) -> str:
     return "".join(character for character in plain if character.isalnum())
 
 
-def lay_out(pieces: Iterable[Piece]) -> Layout:
-    """Clean the pieces and join them, each on a new line."""
+def lay_out(pieces: Iterable[Piece], dropped: Mapping[str, int] | None = None) -> Layout:
+    """Clean the pieces and join them, each on a new line; `dropped` was left out before."""
+    left_out = Counter(dropped or {})
     lines: list[str] = []
     pages: list[int] = []
     headings: list[tuple[int, str]] = []
@@ -87,12 +104,14 @@ def lay_out(pieces: Iterable[Piece]) -> Layout:
             pages.append(len(lines))
         if piece.heading:
             headings.append((len(lines), clean_line(piece.heading)))
+        left_out[INVISIBLE] += count_invisible(piece.text)
         lines.extend(line.rstrip() for line in clean_characters(piece.text).split("\n"))
     text, starts = _join(lines)
     return Layout(
         text,
         tuple(starts[line] for line in pages),
         tuple((starts[line], heading) for line, heading in headings if heading),
+        dict(+left_out),
     )
 
 

@@ -36,7 +36,7 @@ class Conversations:
         Titles, questions and answers are looked through, upper and lower case alike.
         """
         rows = self._database.rows(
-            f"{_CONVERSATION} GROUP BY c.id ORDER BY c.changed_at DESC, c.rowid DESC"
+            f"{_CONVERSATION} GROUP BY c.id ORDER BY c.turn DESC, c.changed_at DESC, c.rowid DESC"
         )
         found = [Conversation(*row) for row in rows]
         wanted = containing.strip().casefold()
@@ -82,7 +82,9 @@ class Conversations:
         identity, now = uuid.uuid4().hex, _now()
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT INTO conversations VALUES (?, ?, ?, ?)", (identity, _short(title), now, now)
+                "INSERT INTO conversations (id, title, created_at, changed_at, turn) "
+                "SELECT ?, ?, ?, ?, coalesce(max(turn), 0) + 1 FROM conversations",
+                (identity, _short(title), now, now),
             )
         return self.get(identity)
 
@@ -171,7 +173,7 @@ class Conversations:
         """Return all ratings, the first given first."""
         rows = self._database.rows(
             "SELECT e.id, e.asked_at, e.answer, f.citation, f.helpful, f.reason, f.given_at "
-            "FROM feedback f JOIN exchanges e ON e.id = f.exchange ORDER BY f.given_at, f.rowid"
+            "FROM feedback f JOIN exchanges e ON e.id = f.exchange ORDER BY f.rowid"
         )
         return [
             Feedback(_exchange(row[:3]), row[3] or None, bool(row[4]), row[5], row[6])
@@ -181,7 +183,10 @@ class Conversations:
 
 def _touch(connection: Connection, conversation_id: str) -> None:
     changed = connection.execute(
-        "UPDATE conversations SET changed_at = ? WHERE id = ?", (_now(), conversation_id)
+        # What was changed last is told by counting: a clock may be put back.
+        "UPDATE conversations SET changed_at = ?, "
+        "turn = (SELECT max(turn) + 1 FROM conversations) WHERE id = ?",
+        (_now(), conversation_id),
     )
     if not changed.rowcount:
         raise _unknown(conversation_id)

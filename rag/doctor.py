@@ -17,7 +17,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rag.errors import FootnoteError, ModelRejected, StoreError
+from rag import examining
+from rag.errors import FootnoteError, ModelRejected
 from rag.schema import Check
 from rag.settings import Settings
 
@@ -39,15 +40,19 @@ def doctor(settings: Settings) -> list[Check]:
         "language model": _language_model,
         "home": _home,
         "disk": _disk,
-        "library": _library,
+        "library": examining.library,
+        "words": examining.words,
+        "vectors": examining.vectors,
         "embedding": _embedding,
         "index": _index,
-        "lock": _lock,
+        "lock": examining.lock,
+        "unfinished files": examining.unfinished,
     }
-    return [_checked(name, check, settings) for name, check in checks.items()]
+    return [checked(name, check, settings) for name, check in checks.items()]
 
 
-def _checked(name: str, check: Callable[[Settings], Check], settings: Settings) -> Check:
+def checked(name: str, check: Callable[[Settings], Check], settings: Settings) -> Check:
+    """Return what a check finds; one that fails to find out is a finding as well."""
     try:
         return check(settings)
     except FootnoteError as error:
@@ -226,49 +231,9 @@ def _disk(settings: Settings) -> Check:
     return Check("disk", ok, f"{free / 1e9:.1f} GB free", fix)
 
 
-def _is_there(settings: Settings) -> bool:
-    # Heavy: brings SQLite, which only those who have a library need.
-    from rag.database import FILE_NAME
-
-    path = settings.home / FILE_NAME
-    if os.path.lexists(path) and not path.is_file():
-        raise StoreError(f"{path} is no file. Move it away, or choose another --home.")
-    return path.is_file()
-
-
-def _library(settings: Settings) -> Check:
-    if not _is_there(settings):
-        return Check("library", True, "none yet; `footnote add PATH` makes it")
-    # Heavy, as above.
-    from rag.database import SCHEMA_VERSION, Database
-
-    database = Database(settings.home, read_only=True)
-    try:
-        problems = [str(row[0]) for row in database.rows("PRAGMA quick_check(3)")]
-        documents = database.rows("SELECT count(*) FROM documents")[0][0]
-        passages = database.rows("SELECT count(*) FROM passages")[0][0]
-    finally:
-        database.close()
-    if problems != ["ok"]:
-        fix = "Restore a copy of it, or move it away and add the documents again."
-        return Check("library", False, f"{database.path} is damaged: {problems[0]}", fix)
-    detail = f"{documents} documents, {passages} passages, version {SCHEMA_VERSION}, intact"
-    return Check("library", True, detail)
-
-
-def _facts(settings: Settings) -> dict[str, str]:
-    # Heavy, as above.
-    from rag.database import Database
-
-    database = Database(settings.home, read_only=True)
-    try:
-        return {str(name): str(value) for name, value in database.rows("SELECT * FROM facts")}
-    finally:
-        database.close()
-
-
 def _embedding(settings: Settings) -> Check:
-    stored = _facts(settings).get("embedding") if _is_there(settings) else None
+    there = examining.is_there(settings)
+    stored = examining.facts_of(settings).get("embedding") if there else None
     if stored is None:
         return Check("embedding", True, "nothing is embedded yet")
     if _made_by(stored, settings):
@@ -292,41 +257,14 @@ def _made_by(fingerprint: str, settings: Settings) -> bool:
 
 
 def _index(settings: Settings) -> Check:
-    if settings.chroma_url is not None:
-        trouble = _unreachable(settings.chroma_url)
-        if trouble is not None:
-            return Check(
-                "index",
-                False,
-                f"the Chroma server at {settings.chroma_url} does not answer ({trouble})",
-                "Start it, or remove FOOTNOTE_CHROMA_URL. Search works meanwhile, more slowly.",
-            )
+    if settings.chroma_url is None:
+        return examining.index(settings)
+    trouble = _unreachable(settings.chroma_url)
+    if trouble is None:
         return Check("index", True, f"on the Chroma server at {settings.chroma_url}")
-    if not (settings.home / "chroma").is_dir():
-        return Check("index", True, "none; it is built from the library when it is needed")
-    current = _is_there(settings) and _facts(settings).get("index_up_to_date") == "1"
-    return Check("index", True, "up to date" if current else "built anew when it is needed")
-
-
-def _lock(settings: Settings) -> Check:
-    # Heavy, as above.
-    from rag.ownership import OWNER_NAME, owner_of
-
-    try:
-        owner = json.loads((settings.home / OWNER_NAME).read_text(encoding="utf-8"))
-        pid = int(owner["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return Check("lock", True, "free")
-    if _runs(pid):
-        return Check("lock", True, f"held by {owner_of(settings.home)}; reading works meanwhile")
-    return Check("lock", True, f"free (process {pid} ended without giving it up)")
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)  # sends nothing
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
+    return Check(
+        "index",
+        False,
+        f"the Chroma server at {settings.chroma_url} does not answer ({trouble})",
+        "Start it, or remove FOOTNOTE_CHROMA_URL. Search works meanwhile, more slowly.",
+    )

@@ -15,6 +15,7 @@ Each message says what went wrong and what to do about it.
     * LibraryLocked: another process is writing to this home
     * EmbeddingMismatch: the library was embedded with another model
     * SchemaMismatch: the library was written by another version of Footnote
+    * LibraryDamaged: the library's file is damaged; what can be read of it still can be saved
     * IndexUnavailable: the vector index cannot be opened; search goes on without it
   * ModelError: a language or embedding model gave no usable answer
     * ModelUnavailable: and may at another try (refused, timed out, cut off, overloaded)
@@ -72,6 +73,10 @@ class EmbeddingMismatch(StoreError):
 
 class SchemaMismatch(StoreError):
     """The library was written by another version of Footnote."""
+
+
+class LibraryDamaged(StoreError):
+    """The library's file is damaged; what can be read of it still can be saved."""
 
 
 class IndexUnavailable(StoreError):

@@ -113,12 +113,17 @@ class VectorIndex:
         with self._lock:
             if self.ready or self._closed.is_set():
                 return
-            generation = int(self._library.fact(_GENERATION) or 0)
-            if generation and self._library.index_up_to_date and self._is_sound(generation):
+            if self.is_sound():
+                generation = self._generation
                 place, name = self._place(generation), self._name(generation)
                 self._collection = _chroma().collection(place, name)
             elif not self._closed.is_set():
                 self.rebuild()
+
+    def is_sound(self) -> bool:
+        """Tell whether the index, as another process opens it, holds what the library does."""
+        generation = self._generation
+        return bool(generation and self._library.index_up_to_date and self._opens_whole(generation))
 
     def rebuild(self) -> None:
         """Build the index anew from the vectors in the library.
@@ -129,7 +134,7 @@ class VectorIndex:
         """
         with self._lock:
             self._let_go()
-            generation = int(self._library.fact(_GENERATION) or 0) + 1
+            generation = self._generation + 1
             self._library.set_facts({**INDEX_BEHIND, _GENERATION: str(generation)})
             # A document that is written from here on is written to the index as well.
             revision = self._library.revision
@@ -248,7 +253,11 @@ class VectorIndex:
         elif self._collection is not None:
             self._collection.drop_others(self._prefix())
 
-    def _is_sound(self, generation: int) -> bool:
+    @property
+    def _generation(self) -> int:
+        return int(self._library.fact(_GENERATION) or 0)
+
+    def _opens_whole(self, generation: int) -> bool:
         place, name, count = self._place(generation), self._name(generation), self._library.count()
         sample = self._library.sample_vectors(_PROBED)
         if isinstance(place, str):

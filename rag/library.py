@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.beside import FILE_NAME
 from rag.chunking import Chunk, page_at
 from rag.conversations import Conversations
 from rag.database import Connection, Database, Row
@@ -28,7 +29,7 @@ _VARIABLES = 30_000
 # A write of the library records beside it that the index is behind, until it has caught up.
 INDEX_BEHIND = {"index_up_to_date": "0"}
 INDEX_UP_TO_DATE = {"index_up_to_date": "1"}
-_DOCUMENT = "id, uri, title, mime, sha256, n_characters, n_passages, added_at"
+_DOCUMENT = "id, uri, title, mime, sha256, n_characters, n_passages, added_at, dropped"
 _PASSAGE = 'p.id, p.position, p.start, p."end", p.page, p.heading, p.text'
 
 
@@ -58,9 +59,9 @@ class Library:
         StoreError: the file cannot be read or written; the message names the cause.
     """
 
-    def __init__(self, home: Path, *, read_only: bool = False) -> None:
+    def __init__(self, home: Path, *, read_only: bool = False, name: str = FILE_NAME) -> None:
         self.home = home
-        self._database = Database(home, read_only=read_only)
+        self._database = Database(home, read_only=read_only, name=name)
         self.conversations = Conversations(self._database)
 
     def close(self) -> None:
@@ -72,7 +73,7 @@ class Library:
     def documents(self) -> list[Document]:
         """Return all documents, by uri."""
         rows = self._database.rows(f"SELECT {_DOCUMENT} FROM documents ORDER BY uri")
-        return [Document(*row) for row in rows]
+        return [_document(row) for row in rows]
 
     def document(self, document_id: str) -> Document:
         """Return a document; raises UnknownDocument."""
@@ -81,12 +82,12 @@ class Library:
         )
         if not rows:
             raise _unknown(document_id)
-        return Document(*rows[0])
+        return _document(rows[0])
 
     def document_at(self, uri: str) -> Document | None:
         """Return the document that came from this uri, if any."""
         rows = self._database.rows(f"SELECT {_DOCUMENT} FROM documents WHERE uri = ?", (uri,))
-        return Document(*rows[0]) if rows else None
+        return _document(rows[0]) if rows else None
 
     def documents_below(self, folder: str) -> list[Document]:
         """Return the documents below this folder, but for those that were added by name."""
@@ -95,7 +96,7 @@ class Library:
             f"SELECT {_DOCUMENT} FROM documents WHERE folder IS NOT NULL "
             "AND substr(uri, 1, ?) = ? ORDER BY uri"
         )
-        return [Document(*row) for row in self._database.rows(sql, (len(prefix), prefix))]
+        return [_document(row) for row in self._database.rows(sql, (len(prefix), prefix))]
 
     def text_of(self, document_id: str) -> str:
         """Return the whole text of a document; raises UnknownDocument."""
@@ -287,18 +288,19 @@ class Library:
         with self._database.transaction() as connection:
             for ids, rows in batches:
                 connection.executemany(
-                    "UPDATE vectors SET vector = ? WHERE passage = "
-                    "(SELECT number FROM passages WHERE id = ?)",
+                    "INSERT OR REPLACE INTO vectors (passage, vector) "
+                    "SELECT number, ? FROM passages WHERE id = ?",
                     [(row.tobytes(), i) for i, row in zip(ids, rows, strict=True)],
                 )
             _bump(connection, {"embedding": fingerprint})
 
     def _insert(self, connection: Connection, new: NewDocument) -> None:
         document, text = new.document, new.loaded.text
+        place: tuple[object, ...] = new.folder, json.dumps(new.loaded.pages)
         cursor = connection.execute(
             f"INSERT INTO documents ({_DOCUMENT}, folder, pages, text) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*astuple(document), new.folder, json.dumps(new.loaded.pages), text),
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*astuple(document)[:-1], json.dumps(dict(document.dropped)), *place, text),
         )
         for position, (chunk, vector) in enumerate(zip(new.chunks, new.vectors, strict=True)):
             passage = passage_id(document.id, position), cursor.lastrowid, position
@@ -376,13 +378,17 @@ def _columns(table: str) -> str:
     return ", ".join(f"{table}.{column}" for column in _DOCUMENT.split(", "))
 
 
+def _document(row: Row) -> Document:
+    return Document(*(*row[:-1], json.loads(row[-1])))
+
+
 def _passage(row: Row, document: Document) -> Passage:
     identity, index, start, end, page, heading, text = row[:7]
     return Passage(identity, document, index, start, end, page, heading, text)
 
 
 def _entry(row: Row) -> Entry:
-    document = Document(*row[8:])
+    document = _document(row[8:])
     sentences = tuple((s, e) for s, e in json.loads(str(row[7])))
     return Entry(_passage(row, document), sentences)
 

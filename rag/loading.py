@@ -70,6 +70,7 @@ class Loader:
             mime=mime,
             pages=tuple(reply["pages"]),
             headings=tuple(Heading(start, text) for start, text in reply["headings"]),
+            dropped=reply["dropped"],
         )
 
     def draw(

@@ -133,6 +133,7 @@ def answer(request: dict[str, Any], data: bytes) -> dict[str, Any]:
         "title": title[:300],
         "pages": layout.pages,
         "headings": layout.headings,
+        "dropped": layout.dropped,
     }
 
 

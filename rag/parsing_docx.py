@@ -28,10 +28,12 @@ MAX_UNPACKED = 200_000_000
 MAX_RATIO = 200
 MAIN_PART = "word/document.xml"
 ENCRYPTED = 1
+HIDDEN, DELETED = "hidden texts", "deleted texts"
 
 _HEADING_STYLE = re.compile(r"(?:heading [1-9]|title)$", re.IGNORECASE)
 _LEVEL_ONE = re.compile(r"(?:heading 1|title)$", re.IGNORECASE)
 _LIST_STYLE = re.compile(r"list\b", re.IGNORECASE)
+_DELETED = (qn("w:del"), qn("w:moveFrom"))
 # Struck out, moved away, or the same once more for older programs.
 _SKIPPED = frozenset(map(qn, ("w:del", "w:moveFrom", "w:pPr", "w:rPr", "w:sdtPr"))) | {
     "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
@@ -63,6 +65,7 @@ def parse_docx(data: bytes, stem: str) -> tuple[str, Layout]:
     try:
         _check_package(data)
         document = docx.Document(io.BytesIO(data))
+        dropped = _drop_hidden(document.element.body)
         names = {style.style_id: style.name or "" for style in document.styles}
         paragraphs = [*_read_blocks(document.element.body, names), *_read_notes(document)]
         core = clean_line(document.core_properties.title or "")
@@ -72,7 +75,26 @@ def parse_docx(data: bytes, stem: str) -> tuple[str, Layout]:
             "processor, save a copy as .docx and add that."
         ) from error
     first = next((t for t, style in paragraphs if _LEVEL_ONE.match(style)), "")
-    return core or clean_line(first) or stem, lay_out(_to_pieces(paragraphs))
+    return core or clean_line(first) or stem, lay_out(_to_pieces(paragraphs), dropped)
+
+
+def _drop_hidden(body: Any) -> dict[str, int]:
+    """Take out what a word processor does not show; return how much of what there was."""
+    hidden = [run for run in body.iter(qn("w:r")) if _is_hidden(run) and _has_text(run)]
+    for run in hidden:
+        run.getparent().remove(run)
+    deleted = [part for name in _DELETED for part in body.iter(name) if _has_text(part)]
+    return {HIDDEN: len(hidden), DELETED: len(deleted)}
+
+
+def _is_hidden(run: Any) -> bool:
+    vanish = run.find(f"{qn('w:rPr')}/{qn('w:vanish')}")
+    return vanish is not None and vanish.get(qn("w:val")) not in ("0", "false", "off")
+
+
+def _has_text(element: Any) -> bool:
+    texts = (part.text for name in ("w:t", "w:delText") for part in element.iter(qn(name)))
+    return any(text and text.strip() for text in texts)
 
 
 def _check_package(data: bytes) -> None:

@@ -25,6 +25,7 @@ from rag.parsing_text import decode
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 # libxml2 itself stops at 2,048 levels, and Inscriptis goes down one call per level.
 RECURSION_LIMIT = 10_000
+HIDDEN = "hidden texts"
 
 _UNSEEN_TAGS = (
     "script style noscript template head svg math canvas iframe object embed audio video "
@@ -40,7 +41,11 @@ _ROW = "footnote-row"
 _LINES = ["li", "dt", "dd", "hr", "legend", _ROW]
 _BLOCKS = frozenset([*_PARAGRAPHS, *_LINES, "table"])
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
-_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_HIDDEN_STYLE = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden"
+    r"|(?:opacity|font-size)\s*:\s*0(?:\.0*)?(?:px|pt|r?em|%)?\s*(?:;|!|$)",
+    re.IGNORECASE,
+)
 # What the HTML standard makes of these names, where Python takes them at their word.
 _CHARSET_NAMES = {
     "ascii": "cp1252",
@@ -58,12 +63,12 @@ def parse_html(data: bytes, stem: str) -> tuple[str, Layout]:
     """Return the title and layout of a web page."""
     tree = _parse_tree(decode(data, _declared_charset(data)))
     title = clean_line(tree.findtext(".//head/title") or "")
-    _prune(tree)
+    dropped = {HIDDEN: _prune(tree)}
     sys.setrecursionlimit(RECURSION_LIMIT)
     page = Inscriptis(tree, _config())
     text = page.get_text()
     starts = sorted((a.start, a.end) for a in page.get_annotations())
-    layout = lay_out(_split(text, starts))
+    layout = lay_out(_split(text, starts), dropped)
     return title or _first_level_one(tree) or stem, layout
 
 
@@ -99,11 +104,18 @@ def _parse_tree(source: str) -> lxml.html.HtmlElement:
     return tree
 
 
-def _prune(tree: lxml.html.HtmlElement) -> None:
-    """Drop what a reader does not see, and all layout."""
+def _prune(tree: lxml.html.HtmlElement) -> int:
+    """Drop what a reader does not see, and all layout; return how many hidden texts there were."""
+    hidden: set[lxml.html.HtmlElement] = set()
     for element in list(tree.iter(etree.Element)):
-        hidden = element.tag in _UNSEEN or _is_hidden(element)
-        if hidden and element is not tree and element.tag != "body":
+        if element is tree or element.tag == "body":
+            continue
+        if element.tag in _UNSEEN:
+            element.drop_tree()
+        elif _is_hidden(element):
+            # One within another is hidden once.
+            if element.text_content().strip() and hidden.isdisjoint(element.iterancestors()):
+                hidden.add(element)
             element.drop_tree()
     for item in list(tree.iter("li")):
         if not item.text_content().strip():  # held a picture or a button
@@ -117,6 +129,7 @@ def _prune(tree: lxml.html.HtmlElement) -> None:
         # Inscriptis decodes entities once more than the parser did already.
         element.text = element.text and element.text.replace("&", "&amp;")
         element.tail = element.tail and element.tail.replace("&", "&amp;")
+    return len(hidden)
 
 
 def _is_hidden(element: lxml.html.HtmlElement) -> bool:

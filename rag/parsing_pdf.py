@@ -8,7 +8,8 @@ from __future__ import annotations
 import ctypes
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -24,6 +25,7 @@ MAX_PAGES = 5_000
 MAX_CHARACTERS = 20_000_000
 MIN_CHARACTERS_A_PAGE = 20
 MIN_CHARACTERS = 200
+OFF_PAGE = "lines off the page"
 
 # Of a drawn page, in pixels; a page is drawn at most twice as high as that.
 PAGE_WIDTH = 1000
@@ -72,7 +74,8 @@ def parse_pdf(data: bytes, stem: str) -> tuple[str, Layout]:
                 f"has {len(document):,} pages; the limit is {MAX_PAGES:,}. Split it into parts."
             )
         title = clean_line(document.get_metadata_value("Title"))
-        layout = _lay_out_pages(list(_read_pages(document)))
+        dropped: Counter[str] = Counter()
+        layout = _lay_out_pages(list(_read_pages(document, dropped)), dropped)
     except pypdfium2.PdfiumError as error:
         raise _damaged(error) from error
     finally:
@@ -189,12 +192,14 @@ def _damaged(error: Exception) -> RejectedFile:
     )
 
 
-def _read_pages(document: pypdfium2.PdfDocument) -> Iterator[list[_Line]]:
+def _read_pages(document: pypdfium2.PdfDocument, dropped: Counter[str]) -> Iterator[list[_Line]]:
     n_characters = 0
     for number in range(len(document)):
         page = document[number]
         text_page = page.get_textpage()
-        lines = _read_lines(text_page)
+        read = _read_lines(text_page)
+        lines = [line for line in read if _is_on(page.get_cropbox(), line)]
+        dropped[OFF_PAGE] += len(read) - len(lines)
         text_page.close()
         page.close()
         n_characters += sum(len(line.text) for line in lines)
@@ -203,6 +208,16 @@ def _read_pages(document: pypdfium2.PdfDocument) -> Iterator[list[_Line]]:
                 f"has more than {MAX_CHARACTERS:,} characters of text. Split it into parts."
             )
         yield lines
+
+
+def _is_on(box: tuple[float, float, float, float], line: _Line) -> bool:
+    """Tell whether any of a line lies in this part of a page: left, bottom, right, top."""
+    left, bottom, right, top = box
+    measured = line.left or line.right or line.bottom
+    if not measured or left >= right or bottom >= top:
+        return True
+    across = min(line.left, line.right) <= right and max(line.left, line.right) >= left
+    return across and bottom <= line.bottom + line.size and line.bottom <= top
 
 
 def _read_lines(page: pypdfium2.PdfTextPage) -> list[_Line]:
@@ -254,11 +269,12 @@ def _box(page: pypdfium2.PdfTextPage, index: int) -> tuple[float, float, float]:
     return box.left, min(box.bottom, box.top), box.right
 
 
-def _lay_out_pages(pages: Sequence[Sequence[_Line]]) -> Layout:
+def _lay_out_pages(pages: Sequence[Sequence[_Line]], dropped: Mapping[str, int]) -> Layout:
     compounds = frozenset(
         word for lines in pages for line in lines for word in _COMPOUND.findall(line.text)
     )
-    return lay_out(Piece(_join_lines(lines, compounds) + "\n", page=True) for lines in pages)
+    pieces = (Piece(_join_lines(lines, compounds) + "\n", page=True) for lines in pages)
+    return lay_out(pieces, dropped)
 
 
 def _join_lines(lines: Sequence[_Line], compounds: frozenset[str]) -> str:

@@ -9,7 +9,15 @@ import codecs
 import re
 from itertools import pairwise
 
-from rag.cleaning import Layout, Piece, clean_characters, clean_line, lay_out
+from rag.cleaning import (
+    INVISIBLE,
+    Layout,
+    Piece,
+    clean_characters,
+    clean_line,
+    count_invisible,
+    lay_out,
+)
 from rag.errors import RejectedFile
 
 # The encodings that files really come in; others only add wrong guesses.
@@ -50,7 +58,8 @@ def _title_line(text: str) -> str | None:
 
 def parse_markdown(data: bytes, stem: str) -> tuple[str, Layout]:
     """Return the title and layout of a Markdown file; the text stays Markdown source."""
-    source, front_matter = _split_front_matter(clean_characters(decode(data)))
+    raw = decode(data)
+    source, front_matter = _split_front_matter(clean_characters(raw))
     headings = _find_headings(source)
     lines = source.split("\n")
     starts = [0, *(line for line, _, _ in headings), len(lines)]
@@ -62,7 +71,9 @@ def parse_markdown(data: bytes, stem: str) -> tuple[str, Layout]:
     ]
     named = _YAML_TITLE.search(front_matter)
     title = next((text for _, level, text in headings if level == 1 and text), None)
-    return title or (clean_line(named[2]) if named else "") or stem, lay_out(pieces)
+    return title or (clean_line(named[2]) if named else "") or stem, lay_out(
+        pieces, {INVISIBLE: count_invisible(raw)}
+    )
 
 
 def decode(data: bytes, declared: str | None = None) -> str:

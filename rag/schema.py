@@ -39,6 +39,8 @@ class Document:
     n_passages: int
     added_at: str
     """ISO 8601, UTC."""
+    dropped: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """What its file holds that a reader would not see, and its text does not: how many of each."""
 
 
 @dataclass(frozen=True)
@@ -304,6 +306,7 @@ class LoadedText:
     mime: str
     pages: tuple[int, ...] = ()
     headings: tuple[Heading, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 class Embedder(Protocol):

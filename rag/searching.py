@@ -39,6 +39,8 @@ class Searching:
         """Take the home, to write to it. Raises StoreError, LibraryLocked."""
         if self._read_only:
             raise StoreError("This assistant only reads. Open it without read_only to write.")
+        # Raises for a home that was removed meanwhile, which is not made anew to be locked.
+        self._library.fact("revision")
         self.ownership.acquire()
 
     def embedder(self, *, checked: bool = True) -> Embedder:

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from rag import SchemaMismatch, StoreError
-from rag.database import FILE_NAME, SCHEMA_VERSION, Database
+from rag.beside import FILE_NAME
+from rag.database import Database
+from rag.tables import SCHEMA_VERSION
 from tests.homes import run_python
 
 
@@ -319,26 +321,3 @@ def test_home_that_may_only_be_read(tmp_path: Path) -> None:
     assert "False refused" in result.stdout
     assert "write access" in result.stdout
     assert [p.name for p in home.iterdir()] == [FILE_NAME]
-
-
-def test_earlier_version_is_brought_forward(tmp_path: Path) -> None:
-    """A file of the first version keeps its rows and gets the tables that came later."""
-    database = Database(tmp_path, read_only=False)
-    put(database, "colour", "green")
-    with database.transaction() as transaction:
-        for table in ("feedback", "exchanges", "conversations"):
-            transaction.execute(f"DROP TABLE {table}")
-        transaction.execute("PRAGMA user_version = 1")
-    database.close()
-
-    reader = Database(tmp_path, read_only=True)
-    assert facts(reader) == {"colour": "green"}
-    with pytest.raises(StoreError, match="open it once for writing"):
-        reader.rows("SELECT * FROM conversations")
-    reader.close()
-
-    database = Database(tmp_path, read_only=False)
-    assert facts(database) == {"colour": "green"}
-    assert database.rows("SELECT * FROM feedback") == []
-    assert database.rows("PRAGMA user_version") == [(SCHEMA_VERSION,)]
-    database.close()

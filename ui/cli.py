@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Any, Protocol, cast
 
@@ -24,12 +24,13 @@ from rag import (
     ModelError,
     Settings,
     UsageError,
-    doctor,
 )
+from ui import upkeep
+from ui.session import FAILED, Runner, Session
 from ui.terminal import Terminal
 
 COMMANDS = "footnote.commands"
-FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+WRONG_USE, INTERRUPTED = 2, 130
 
 
 class Command(Protocol):
@@ -42,18 +43,6 @@ class Command(Protocol):
 
     def run(self, arguments: argparse.Namespace, settings: Settings) -> int:
         """Do the work; return the exit code."""
-
-
-@dataclass(frozen=True)
-class Session:
-    """What a command of our own works with; `open` makes an Assistant."""
-
-    settings: Settings
-    terminal: Terminal
-    open: Callable[..., Assistant]
-
-
-Runner = Callable[[argparse.Namespace, Session], int]
 
 
 def main(
@@ -352,15 +341,6 @@ def _reembed(_arguments: argparse.Namespace, session: Session) -> int:
     return 0
 
 
-def _doctor(arguments: argparse.Namespace, session: Session) -> int:
-    checks = doctor(session.settings)
-    if arguments.json:
-        session.terminal.show_json([asdict(check) for check in checks])
-    else:
-        session.terminal.show_checks(checks)
-    return 0 if all(check.ok for check in checks) else FAILED
-
-
 _OWN: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Runner]] = {
     "add": ("add files and folders to the library", _add_arguments, _add),
     "ask": ("answer a question from the documents", _question_arguments, _ask),
@@ -368,7 +348,7 @@ _OWN: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Runner]] =
     "docs": ("list the documents", _json_argument, _docs),
     "remove": ("remove documents from the library", _remove_arguments, _remove),
     "reembed": ("embed all passages anew with the set model", _no_arguments, _reembed),
-    "doctor": ("check the installation and say what to do", _json_argument, _doctor),
+    **upkeep.COMMANDS,
 }
 
 

@@ -11,6 +11,7 @@ from html import escape
 from rag import Document
 from ui.naming import document_name, file_name
 from ui.shelf import Arrival, Holdings
+from ui.wording import dropped_from
 
 _KINDS = {
     "application/pdf": "PDF",
@@ -115,17 +116,20 @@ def _document(document: Document, *, is_used: bool, is_gone: bool) -> str:
         f"<td>{escape(kind_of(document))}</td>"
         f'<td class="number">{document.n_characters:,}</td>'
         f'<td class="number">{document.n_passages:,}</td>'
-        f"<td>{escape(document.added_at[:10])}</td>{_state(is_gone=is_gone)}"
+        f"<td>{escape(document.added_at[:10])}</td>{_state(document, is_gone=is_gone)}"
         f'<td class="tools">{_button("again", document.id, "Read again")}'
         f'<button type="button" class="danger" data-action="remove" data-id="{identity}" '
         f'data-sure="Really remove?">Remove</button></td></tr>'
     )
 
 
-def _state(*, is_gone: bool) -> str:
-    if not is_gone:
-        return "<td>Ready</td>"
-    return '<td title="Its text is kept; the file is no longer where it was.">File gone</td>'
+def _state(document: Document, *, is_gone: bool) -> str:
+    dropped = dropped_from(document)
+    hints = ["Its text is kept; the file is no longer where it was."] if is_gone else []
+    hints += [f"Not in its text, for no reader would see it: {dropped}."] if dropped else []
+    title = f' title="{escape(" ".join(hints))}"' if hints else ""
+    note = f'<span class="file">left out: {escape(dropped)}</span>' if dropped else ""
+    return f"<td{title}>{'File gone' if is_gone else 'Ready'}{note}</td>"
 
 
 def kind_of(document: Document) -> str:

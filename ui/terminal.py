@@ -26,6 +26,7 @@ from ui.wording import (
     answer_summary,
     clean,
     count_of,
+    dropped_from,
     fields_of,
     file_name,
     first_lines,
@@ -152,6 +153,8 @@ class Terminal:
             passages = result.document.n_passages if result.document else 0
             tail = f" ({count_of(passages, 'passage')})" if result.document else ""
             tail += f": {one_line(result.reason)}" if result.reason else ""
+            if result.document and dropped_from(result.document):
+                tail += f"; left out: {dropped_from(result.document)}"
             status = (f"{result.status:<9} ", _STYLES.get(result.status, "dim"))
             self._out.print(Text.assemble(status, one_line(result.uri), tail))
         for document in report.removed:

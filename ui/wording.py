@@ -5,6 +5,7 @@ Knows nothing of terminals, and prints nothing.
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from collections import Counter
@@ -12,6 +13,7 @@ from collections import Counter
 from rag import AddReport, Answer, Citation, Document, Progress
 
 _LINES_OF_A_PASSAGE = 3
+_FIRST_PLURAL = re.compile(r"(?<=\w)s\b")
 # Characters that turn the reading order. Others of their category (Cf), such as zero-width
 # joiners, belong to the words of some languages and to emoji.
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -70,6 +72,15 @@ def place_of(citation: Citation, heading: str | None) -> str:
     if heading:
         parts.append(one_line(heading))
     return ", ".join(parts)
+
+
+def dropped_from(document: Document) -> str:
+    """Return what the document's text leaves out of its file, "" if it leaves out nothing."""
+    parts = [
+        f"{number:,} {_FIRST_PLURAL.sub('', noun, count=1) if number == 1 else noun}"
+        for noun, number in document.dropped.items()
+    ]
+    return one_line(", ".join(parts))
 
 
 def fields_of(document: Document) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 
 from rag import AddReport, Check, DocumentResult, ModelUnavailable
 from tests.ui.fake_library import ANSWER, DOCUMENT, REFUSAL, FakeAssistant, run
-from ui import cli
+from ui import upkeep
 
 
 def report(*statuses: str) -> AddReport:
@@ -156,7 +156,7 @@ def test_doctor_fails_when_a_check_does(
         Check("disk", True, "fine"),
         Check("library", ok, "so so", None if ok else "Mend it."),
     ]
-    monkeypatch.setattr(cli, "doctor", lambda settings: checks)
+    monkeypatch.setattr(upkeep, "doctor", lambda settings: checks)
     assert run("doctor") == code
     assert "✓ disk: fine" in capsys.readouterr().out
     assert run("doctor", "--json") == code
