@@ -40,6 +40,7 @@ _ROW = "footnote-row"
 _LINES = ["li", "dt", "dd", "hr", "legend", _ROW]
 _BLOCKS = frozenset([*_PARAGRAPHS, *_LINES, "table"])
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
+_NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 # What the HTML standard makes of these names, where Python takes them at their word.
 _CHARSET_NAMES = {
@@ -96,7 +97,17 @@ def _parse_tree(source: str) -> lxml.html.HtmlElement:
         raise RejectedFile(
             "nests its elements too deeply to be read. Open it in a browser and save it as text."
         )
+    _drop_controls(tree)
     return tree
+
+
+def _drop_controls(tree: lxml.html.HtmlElement) -> None:
+    """Drop what the parser lets through, but lets nobody put back: no characters of XML."""
+    for element in tree.iter(etree.Element):
+        if element.text and _NO_CHARACTER.search(element.text):
+            element.text = _NO_CHARACTER.sub("", element.text)
+        if element.tail and _NO_CHARACTER.search(element.tail):
+            element.tail = _NO_CHARACTER.sub("", element.tail)
 
 
 def _prune(tree: lxml.html.HtmlElement) -> None:

@@ -17,11 +17,11 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageChops, ImageDraw
 
+from rag.bounds import check_length
 from rag.cleaning import Layout, Piece, clean_line, lay_out, letters_of
 from rag.errors import RejectedFile
 
 MAX_PAGES = 5_000
-MAX_CHARACTERS = 20_000_000
 MIN_CHARACTERS_A_PAGE = 20
 MIN_CHARACTERS = 200
 
@@ -194,14 +194,12 @@ def _read_pages(document: pypdfium2.PdfDocument) -> Iterator[list[_Line]]:
     for number in range(len(document)):
         page = document[number]
         text_page = page.get_textpage()
+        # Before they are read, for that takes its time with each of them.
+        check_length(n_characters + text_page.count_chars())
         lines = _read_lines(text_page)
         text_page.close()
         page.close()
         n_characters += sum(len(line.text) for line in lines)
-        if n_characters > MAX_CHARACTERS:
-            raise RejectedFile(
-                f"has more than {MAX_CHARACTERS:,} characters of text. Split it into parts."
-            )
         yield lines
 
 

@@ -9,6 +9,7 @@ import codecs
 import re
 from itertools import pairwise
 
+from rag.bounds import check_length
 from rag.cleaning import Layout, Piece, clean_characters, clean_line, lay_out
 from rag.errors import RejectedFile
 
@@ -37,7 +38,9 @@ _YAML_TITLE = re.compile(r"^title[ \t]*:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTIL
 
 def parse_plain(data: bytes, stem: str) -> tuple[str, Layout]:
     """Return the title and layout of a plain text."""
-    layout = lay_out([Piece(decode(data))])
+    text = decode(data)
+    check_length(len(text))
+    layout = lay_out([Piece(text)])
     return _title_line(layout.text) or stem, layout
 
 
@@ -50,7 +53,9 @@ def _title_line(text: str) -> str | None:
 
 def parse_markdown(data: bytes, stem: str) -> tuple[str, Layout]:
     """Return the title and layout of a Markdown file; the text stays Markdown source."""
-    source, front_matter = _split_front_matter(clean_characters(decode(data)))
+    text = decode(data)
+    check_length(len(text))
+    source, front_matter = _split_front_matter(clean_characters(text))
     headings = _find_headings(source)
     lines = source.split("\n")
     starts = [0, *(line for line, _, _ in headings), len(lines)]
@@ -145,7 +150,7 @@ def _guess(data: bytes) -> str:
         )
     for match in matches:
         # Short Western texts fit several encodings equally well: take the usual one.
-        near = match.chaos <= best.chaos + 0.03 and match.coherence >= best.coherence - 0.1
+        near = match.chaos <= best.chaos + 0.03 and match.coherence >= best.coherence - 0.2
         if "cp1252" in match.could_be_from_charset and near:
             return data.decode("cp1252")
     return str(best)
