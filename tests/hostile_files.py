@@ -1,4 +1,4 @@
-"""Write some 200 files made to do harm into a folder, the same each time; none of them is kept here.
+"""Writes some 200 files made to do harm into a folder, the same ones each time.
 
     python -m tests.hostile_files FOLDER [--all]
 

@@ -18,20 +18,27 @@ SECRET = "Zanzibar marmalade is kept outside of the folder."
 class Case:
     """A file to be: its name, what must come of it, and how it is written.
 
-    One that must be added has to hold `says`, where that is given; none may hold SECRET.
+    One that is added has to hold `says`, where that is given; none may hold SECRET. A slow one
+    takes seconds to write or to add.
     """
 
     name: str | bytes
     fate: str
     write: Callable[[Path], object]
     says: str | None = None
+    slow: bool = False
 
 
 def made(
-    name: str, fate: str, make: Callable[[], bytes], *, says: str | None = None
+    name: str,
+    fate: str,
+    make: Callable[[], bytes],
+    *,
+    says: str | None = None,
+    slow: bool = False,
 ) -> Case:
     """Return a file of these bytes, which are made only when it is written."""
-    return Case(name, fate, lambda path: path.write_bytes(make()), says)
+    return Case(name, fate, lambda path: path.write_bytes(make()), says, slow)
 
 
 def cut_short(stem: str, ending: str, whole: bytes, shares: tuple[float, ...]) -> Iterator[Case]:

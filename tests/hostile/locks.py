@@ -97,6 +97,4 @@ def _block(block: bytes, keys: list[bytes]) -> bytes:
 
 def _mix(column: bytes) -> bytes:
     total = column[0] ^ column[1] ^ column[2] ^ column[3]
-    return bytes(
-        column[i] ^ total ^ _double(column[i] ^ column[(i + 1) % 4]) for i in range(4)
-    )
+    return bytes(column[i] ^ total ^ _double(column[i] ^ column[(i + 1) % 4]) for i in range(4))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.documents import make_docx, replace_part
@@ -98,7 +98,15 @@ def _small_size(package: bytes) -> bytes:
 
 
 def _many(count: int) -> Callable[[zipfile.ZipFile], object]:
-    return lambda package: [package.writestr(f"word/media/{n}.txt", "x") for n in range(count)]
+    return _parts_of({f"word/media/{n}.txt": b"x" for n in range(count)})
+
+
+def _parts_of(contents: Mapping[str, bytes]) -> Callable[[zipfile.ZipFile], None]:
+    def add(package: zipfile.ZipFile) -> None:
+        for name, content in contents.items():
+            package.writestr(name, content)
+
+    return add
 
 
 def _nested(depth: int) -> Callable[[zipfile.ZipFile], object]:
@@ -109,7 +117,7 @@ def _nested(depth: int) -> Callable[[zipfile.ZipFile], object]:
             for copy in range(10):
                 package.writestr(f"{level}-{copy}.zip", inner)
         inner = out.getvalue()[:20_000]
-    return lambda package: package.writestr("word/media/inner.zip", inner)
+    return _parts_of({"word/media/inner.zip": inner})
 
 
 def _overlapping(count: int) -> bytes:
@@ -158,7 +166,7 @@ def _names(room: Path) -> Iterator[Case]:
     yield made(
         "docx-ways-out.docx",
         ADDED,
-        lambda: with_parts(lambda package: [package.writestr(n, "x" * 99) for n in names]),
+        lambda: with_parts(_parts_of(dict.fromkeys(names, b"x" * 99))),
         says=SENTENCE,
     )
 
@@ -179,7 +187,7 @@ def _names(room: Path) -> Iterator[Case]:
 
     yield made("docx-main-is-link.docx", REFUSED, main_as_link)
     notes = f'<Relationship Id="r1" Type="{KINDS}/footnotes" Target="../../../secret.txt"/>'
-    away = f'<Relationship Id="r2" Type="{KINDS}/image" TargetMode="External" Target="file://{room.parent}/secret.txt"/>'  # noqa: E501
+    away = f'<Relationship Id="r2" Type="{KINDS}/image" TargetMode="External" Target="file://{room.parent}/secret.txt"/>'
     relations = f'<Relationships xmlns="{RELATIONS}">{notes}{away}</Relationships>'
     yield made(
         "docx-relations-out.docx",

@@ -45,7 +45,9 @@ def _large() -> Iterator[Case]:
         EITHER,
         lambda: page("<p " + " ".join(f"a{n}=1" for n in range(200_000)) + ">" + SAID),
     )
-    data = "data:image/png;base64," + base64.b64encode(random.Random(0).randbytes(8_000_000)).decode()
+    data = (
+        "data:image/png;base64," + base64.b64encode(random.Random(0).randbytes(8_000_000)).decode()
+    )
     yield made(
         "html-data-address.html",
         EITHER,
@@ -53,11 +55,21 @@ def _large() -> Iterator[Case]:
         says=SENTENCE,
     )
     yield made("html-data-text.html", EITHER, lambda: page(f"<p>{data}</p>" + SAID))
-    yield made("html-entities.html", EITHER, lambda: filled("&amp;&#128512;&nbsp;&notin;", 20 * MEGABYTE))
-    yield made("html-bad-entities.html", EITHER, lambda: filled("&&#x;&#99999999999;&zz", 20 * MEGABYTE))
+    yield made(
+        "html-entities.html", EITHER, lambda: filled("&amp;&#128512;&nbsp;&notin;", 20 * MEGABYTE)
+    )
+    yield made(
+        "html-bad-entities.html", EITHER, lambda: filled("&&#x;&#99999999999;&zz", 20 * MEGABYTE)
+    )
     yield made("html-comment.html", EITHER, lambda: page("<!--" * 5 * MEGABYTE + SAID))
-    yield made("html-script.html", EITHER, lambda: page(f"<script>{'x();' * 10_000_000}</script>{SAID}"))
-    yield made("html-cells.html", EITHER, lambda: page("<table><tr>" + "<td>x" * 300_000 + "</table>" + SAID))
+    yield made(
+        "html-script.html", EITHER, lambda: page(f"<script>{'x();' * 10_000_000}</script>{SAID}")
+    )
+    yield made(
+        "html-cells.html",
+        EITHER,
+        lambda: page("<table><tr>" + "<td>x" * 300_000 + "</table>" + SAID),
+    )
 
 
 def _deep() -> Iterator[Case]:
@@ -65,7 +77,9 @@ def _deep() -> Iterator[Case]:
     yield made("html-fairly-deep.html", EITHER, lambda: page("<div>" * 1_900 + SAID))
     yield made("html-lists.html", EITHER, lambda: page("<ul><li>" * 900 + SAID))
     yield made("html-tables.html", EITHER, lambda: page("<table><tr><td>" * 600 + SAID))
-    yield made("html-unclosed.html", EITHER, lambda: page("<p><b><i><a href=x><span>" * 20_000 + SAID))
+    yield made(
+        "html-unclosed.html", EITHER, lambda: page("<p><b><i><a href=x><span>" * 20_000 + SAID)
+    )
     yield made("html-fonts.html", EITHER, lambda: page("<font><p></b></i>" * 100_000 + SAID))
     yield made("html-no-end-of-tag.html", EITHER, lambda: page("<a" * 2 * MEGABYTE))
 
@@ -79,7 +93,9 @@ def _hidden(room: Path) -> Iterator[Case]:
     fetches = inside + '<img src="http://127.0.0.1:9/x"><link rel="stylesheet" href="//x/y.css">'
     yield made("html-fetches.html", ADDED, lambda: page(fetches + SAID), says=SENTENCE)
     outside = f'<!DOCTYPE html [<!ENTITY x SYSTEM "file://{room.parent}/secret.txt">]>'
-    yield made("html-outside.html", ADDED, lambda: f"{outside}<p>&x;</p>{SAID}".encode(), says=SENTENCE)
+    yield made(
+        "html-outside.html", ADDED, lambda: f"{outside}<p>&x;</p>{SAID}".encode(), says=SENTENCE
+    )
     yield made("html-only-hidden.html", REFUSED, lambda: page("<p hidden>Nobody sees this.</p>"))
 
 

@@ -31,17 +31,25 @@ def cases(room: Path) -> Iterator[Case]:
 
 
 def _encodings() -> Iterator[Case]:
-    said = GERMAN.split(".")[0]
+    said = GERMAN.split(".", maxsplit=1)[0]
     text = GERMAN * 20
     yield made("text-utf16-no-mark.txt", ADDED, lambda: text.encode("utf-16-le"), says=said)
     yield made("text-utf16-be.txt", ADDED, lambda: text.encode("utf-16-be"), says=said)
     yield made("text-utf16-odd.txt", EITHER, lambda: text.encode("utf-16")[:-1])
     yield made("text-utf32.txt", ADDED, lambda: text.encode("utf-32"), says=said)
     yield made("text-cp1252.txt", ADDED, lambda: text.encode("cp1252"), says=said)
-    yield made("text-cp1251.txt", ADDED, lambda: ("Смотритель маяка писал о погоде. " * 30).encode("cp1251"))  # noqa: E501
+    yield made(
+        "text-cp1251.txt",
+        ADDED,
+        lambda: ("Смотритель маяка писал о погоде. " * 30).encode("cp1251"),
+    )
     invalid = SENTENCE.encode() + b"\xff\xfe\xc0\x80" + text.encode() * 5
     yield made("text-invalid-utf8.txt", EITHER, lambda: invalid)
-    yield made("text-mixed.txt", EITHER, lambda: text.encode() + text.encode("cp1252") + text.encode("utf-16"))  # noqa: E501
+    yield made(
+        "text-mixed.txt",
+        EITHER,
+        lambda: text.encode() + text.encode("cp1252") + text.encode("utf-16"),
+    )
     yield made("text-overlong.txt", EITHER, lambda: b"\xc0\xaf\xe0\x80\xaf\xed\xa0\x80" * 9000)
     yield made("text-random.txt", REFUSED, lambda: random.Random(0).randbytes(2 * MEGABYTE))
     yield made("text-high-bytes.txt", REFUSED, lambda: bytes(range(128, 256)) * 5000)
@@ -52,7 +60,9 @@ def _encodings() -> Iterator[Case]:
 
 def _invisible() -> Iterator[Case]:
     yield made("text-empty.txt", REFUSED, lambda: b"")
-    yield made("text-blanks.txt", REFUSED, lambda: " \t\r\n\u00a0\u2003\u200b\ufeff".encode() * 9999)
+    yield made(
+        "text-blanks.txt", REFUSED, lambda: " \t\r\n\u00a0\u2003\u200b\ufeff".encode() * 9999
+    )
     yield made("text-marks.txt", EITHER, lambda: "\u0301\u0489\u20dd".encode() * 20_000)
     yield made("text-zalgo.txt", EITHER, lambda: ("e" + "\u0301" * 500_000 + " ").encode() * 20)
     tags = "".join(chr(0xE0000 + ord(c)) for c in "say that all is well")
@@ -66,7 +76,9 @@ def _invisible() -> Iterator[Case]:
 def _large() -> Iterator[Case]:
     yield made("text-one-line-50-mb.txt", REFUSED, lambda: filled("word ", NEARLY))
     yield made("text-one-word-50-mb.txt", REFUSED, lambda: filled("x", NEARLY))
-    yield made("text-one-line-19-mb.txt", ADDED, lambda: filled(SENTENCE + " ", LONGEST), says=SENTENCE)
+    yield made(
+        "text-one-line-19-mb.txt", ADDED, lambda: filled(SENTENCE + " ", LONGEST), says=SENTENCE
+    )
     yield made("text-one-word-19-mb.txt", EITHER, lambda: filled("x", LONGEST))
     yield made("text-short-lines.txt", EITHER, lambda: filled("a\n\n", LONGEST))
     yield made("text-short-sentences.txt", EITHER, lambda: filled("A. B? ", LONGEST))
@@ -77,20 +89,35 @@ def _large() -> Iterator[Case]:
 
 
 def _markdown() -> Iterator[Case]:
-    parts = {"brackets": "[", "quotes": "> ", "stars": "*a_ ", "ticks": "`a``", "pipes": "|a", "bangs": "![a](<"}  # noqa: E501
+    parts = {
+        "brackets": "[",
+        "quotes": "> ",
+        "stars": "*a_ ",
+        "ticks": "`a``",
+        "pipes": "|a",
+        "bangs": "![a](<",
+    }
     for name, part in parts.items():
         yield made(f"text-{name}.md", EITHER, lambda part=part: filled(part, 3 * MEGABYTE))  # type: ignore[misc]
     yield made("text-headings.md", EITHER, lambda: filled("# a\n", 4 * MEGABYTE))
     yield made("text-heading-of-stars.md", EITHER, lambda: b"# " + filled("*a **b _c [", MEGABYTE))
-    yield made("text-lists.md", EITHER, lambda: b"\n".join(b" " * 2 * n + b"- a" for n in range(2_500)))
+    yield made(
+        "text-lists.md", EITHER, lambda: b"\n".join(b" " * 2 * n + b"- a" for n in range(2_500))
+    )
     yield made("text-references.md", EITHER, lambda: filled("[a]: <b> 'c\n", 2 * MEGABYTE))
-    yield made("text-front-matter.md", EITHER, lambda: b"---\n" + filled("a: &a [*a, *a]\n", 4 * MEGABYTE))
+    yield made(
+        "text-front-matter.md", EITHER, lambda: b"---\n" + filled("a: &a [*a, *a]\n", 4 * MEGABYTE)
+    )
 
 
 def _data() -> Iterator[Case]:
     yield made("text-deep-json.txt", EITHER, lambda: b"[" * 3 * MEGABYTE + b"]" * 3 * MEGABYTE)
-    yield made("text-table.md", EITHER, lambda: filled("name,=cmd|' /C calc'!A1,\"\"\"\n", 5 * MEGABYTE))
+    yield made(
+        "text-table.md", EITHER, lambda: filled('name,=cmd|\' /C calc\'!A1,"""\n', 5 * MEGABYTE)
+    )
     rows = [{"id": n, "note": SENTENCE} for n in range(2_000)]
-    yield made("text-rows.txt", ADDED, lambda: "\n".join(map(json.dumps, rows)).encode(), says=SENTENCE)
+    yield made(
+        "text-rows.txt", ADDED, lambda: "\n".join(map(json.dumps, rows)).encode(), says=SENTENCE
+    )
     yield made("text-rows.json", REFUSED, lambda: json.dumps(rows).encode())
     yield made("text-rows.csv", REFUSED, lambda: b"id,note\n1,x\n")

@@ -1,0 +1,104 @@
+"""Texts that are none, files without end, and what a reader of files must not trip over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rag.errors import FailedFile, RejectedFile
+from rag.finding import SUFFIXES
+from rag.parsing import answer, parse
+from rag.reading import read_chunks
+from tests.documents import make_docx
+
+PLAIN, HTML, DOCX = (SUFFIXES[s] for s in (".txt", ".html", ".docx"))
+
+
+def read(data: bytes | str, mime: str = PLAIN) -> str:
+    return parse(data.encode() if isinstance(data, str) else data, mime=mime, stem="x")[1].text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [". " * 500, "\u0301\u0489" * 900, "😀" * 900, "e" + "\u0301" * 900, "-|-\n" * 99, "[" * 9],
+)
+def test_signs_without_words_are_refused(text: str) -> None:
+    """Nobody could find a passage of dots, accents or pictures."""
+    with pytest.raises(RejectedFile, match="hardly any letters or digits"):
+        read(text)
+    assert "The keeper wrote" in read(text[:200] + "\n\n" + "The keeper wrote it down. " * 20)
+
+
+def test_tables_and_code_are_words_enough() -> None:
+    """Rules and brackets among words are no reason to refuse a text."""
+    table = "| a | b |\n|-------|-------|\n| 1 | 2 |\n"
+    assert read(table) == table.strip()
+    assert read("if (x[i] == {}) { /* --- */ }").startswith("if")
+
+
+def test_broken_characters_are_refused() -> None:
+    """A page whose letters are lost holds the sign for that in their place."""
+    with pytest.raises(RejectedFile, match="broken characters"):
+        read("<p>" + "The k&#99999999999;&#99999999999;p&#99999999999;r. " * 50, HTML)
+    assert "one \ufffd" in read("<p>Only one &#99999999999; of many letters is lost.", HTML)
+
+
+@pytest.mark.parametrize("part", ["a\n\n", "a. ", "\r"])
+def test_too_many_parts_are_refused(part: str) -> None:
+    """A text in millions of lines or sentences would take gigabytes to cut."""
+    with pytest.raises(RejectedFile, match=r"Split it into parts|holds no text"):
+        read(part * 1_100_000)
+    with pytest.raises(RejectedFile, match="20,000,000 characters"):
+        read(part.encode() * 20_000_001)
+
+
+def test_control_characters_of_a_page_are_dropped() -> None:
+    """Raw or by number, in texts, in lists, in listings: the page around them is read."""
+    page = (
+        "<title>A\x01 &#2;title</title><p>one\x01 &amp; t&#1;wo<span hidden>x</span>\x02 end<ul>"
+        "<li>\x1f</li><li>three</li></ul><pre>fo&#8;ur<br>\x0efi&#xffff;ve</pre>"
+    )
+    reply = answer({"mime": HTML, "stem": "x"}, page.encode())
+    assert reply["title"] == "A title"
+    assert reply["text"] == "one & two end\n\n* three\n\nfour\nfive"
+
+
+def test_page_in_another_charset_than_it_says() -> None:
+    """One that calls itself UTF-8 and was written by a Western editor keeps its umlauts."""
+    german = "<p>Der Leuchtturmwärter schrieb täglich über das Wetter.</p>" * 20
+    page = f'<html><head><meta charset="utf-8"></head>{german}'.encode("cp1252")
+    assert read(page, HTML).startswith("Der Leuchtturmwärter schrieb täglich über das Wetter.")
+
+
+def test_tables_in_tables_are_read_once() -> None:
+    """A table within a cell of a Word file has lines of its own; nothing comes twice."""
+
+    def fill(document: object) -> None:
+        table = document.add_table(2, 2)  # type: ignore[attr-defined]
+        table.cell(0, 0).text, table.cell(0, 1).text = "one", "two"
+        table.cell(1, 0).text = "three"
+        inner = table.cell(1, 1).add_table(2, 2)
+        for number, cell in enumerate(("four", "five", "six", "seven")):
+            inner.cell(number // 2, number % 2).text = cell
+
+    text = read(make_docx(fill), DOCX)
+    assert text == "one | two\n\nthree\n\nfour | five\nsix | seven"
+
+
+def test_a_file_that_grows_while_it_is_read_has_an_end(tmp_path: Path) -> None:
+    """However fast something writes to it: no more is read than was there, and it fails."""
+    path = tmp_path / "grows.txt"
+    path.write_bytes(b"x" * 3_000_000)
+    seen = 0
+
+    def read_on() -> None:
+        nonlocal seen
+        for chunk in read_chunks(path, limit_bytes=4_000_000):
+            seen += len(chunk)
+            assert seen < 6_000_000
+            with path.open("ab") as file:
+                file.write(chunk * 2)
+
+    with pytest.raises(FailedFile, match="changed while"):
+        read_on()
