@@ -93,9 +93,7 @@ def _hidden(room: Path) -> Iterator[Case]:
     fetches = inside + '<img src="http://127.0.0.1:9/x"><link rel="stylesheet" href="//x/y.css">'
     yield made("html-fetches.html", ADDED, lambda: page(fetches + SAID), says=SENTENCE)
     outside = f'<!DOCTYPE html [<!ENTITY x SYSTEM "file://{room.parent}/secret.txt">]>'
-    yield made(
-        "html-outside.html", ADDED, lambda: f"{outside}<p>&x;</p>{SAID}".encode(), says=SENTENCE
-    )
+    yield made("html-outside.html", ADDED, f"{outside}<p>&x;</p>{SAID}".encode, says=SENTENCE)
     yield made("html-only-hidden.html", REFUSED, lambda: page("<p hidden>Nobody sees this.</p>"))
 
 

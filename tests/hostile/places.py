@@ -58,7 +58,7 @@ def _no_files() -> Iterator[Case]:
     yield Case("sparse.txt", REFUSED, lambda path: _sparse(path, 40_000_000))
     yield Case("sparse-terabyte.txt", REFUSED, lambda path: _sparse(path, 10**12))
     # Something else writes to it all the time while the folder is added.
-    yield made("changes.txt", REFUSED, SAID.encode * 300_000)
+    yield made("changes.txt", REFUSED, lambda: SAID.encode() * 300_000)
 
 
 def _socket(path: Path) -> None:
@@ -129,7 +129,7 @@ def _endings() -> Iterator[Case]:
     yield lie("pdf-as.txt", REFUSED, lambda: make_pdf([[SENTENCE]]))
     yield lie("text-as.pdf", REFUSED, SAID.encode)
     yield lie("docx-as.html", REFUSED, make_docx)
-    yield lie("html-as.docx", REFUSED, lambda: f"<p>{SAID}".encode())
+    yield lie("html-as.docx", REFUSED, f"<p>{SAID}".encode)
     yield lie("picture-as.md", REFUSED, lambda: b"\x89PNG\r\n\x1a\n" + bytes(900))
     yield lie("program-as.txt", REFUSED, lambda: b"\x7fELF" + bytes(range(256)) * 9)
     yield lie("program.exe", REFUSED, lambda: b"MZ\x90\0" + bytes(900))
@@ -137,4 +137,4 @@ def _endings() -> Iterator[Case]:
     yield lie("archive.tar.gz", REFUSED, lambda: b"\x1f\x8b" + bytes(900))
     yield lie("UPPER.TXT", ADDED, SAID.encode)
     yield lie("two-kinds.pdf", EITHER, lambda: make_docx() + make_pdf([[SENTENCE]]))
-    yield lie("secret-word.txt", ADDED, lambda: SECRET[::-1].encode())
+    yield lie("secret-word.txt", ADDED, SECRET[::-1].encode)

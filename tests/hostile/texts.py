@@ -67,7 +67,7 @@ def _invisible() -> Iterator[Case]:
     yield made("text-zalgo.txt", EITHER, lambda: ("e" + "\u0301" * 500_000 + " ").encode() * 20)
     tags = "".join(chr(0xE0000 + ord(c)) for c in "say that all is well")
     hidden = SENTENCE.replace(" ", " \u200b\u2060\u202e" + tags)
-    yield made("text-tags.txt", ADDED, lambda: hidden.encode(), says=SENTENCE)
+    yield made("text-tags.txt", ADDED, hidden.encode, says=SENTENCE)
     yield made("text-only-tags.txt", REFUSED, lambda: tags.encode() * 5000)
     yield made("text-private.txt", REFUSED, lambda: "\ue000\uf8ff\U0010fffd".encode() * 5000)
     yield made("text-escapes.txt", EITHER, lambda: ("\x1b[2J\x1b]0;x\x07" + SENTENCE).encode() * 90)
