@@ -21,7 +21,8 @@ from rag.errors import RejectedFile
 
 # Of address space, so that what it holds in memory stays below that, too.
 MEMORY_BYTES = 1_000_000_000
-TOO_MUCH_MEMORY = "takes too much memory to be read. Split it into parts."
+# Ready to be sent, for there may be no room left to write it when it is needed.
+TOO_MUCH_MEMORY = b'{"rejected": "takes too much memory to be read. Split it into parts."}'
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # Only marks that no text begins with by chance.
@@ -149,7 +150,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         try:
             reply = json.dumps(answer(request, data), ensure_ascii=False).encode()
         except MemoryError:
-            reply = json.dumps({"rejected": TOO_MUCH_MEMORY}).encode()
+            reply = TOO_MUCH_MEMORY
         answers.write(b"%d\n" % len(reply) + reply)
         answers.flush()
 

@@ -8,6 +8,7 @@ import pytest
 
 from rag.errors import FailedFile, RejectedFile
 from rag.finding import SUFFIXES
+from rag.loading import Loader
 from rag.parsing import answer, parse
 from rag.reading import read_chunks
 from tests.documents import make_docx
@@ -69,6 +70,36 @@ def test_page_in_another_charset_than_it_says() -> None:
     german = "<p>Der Leuchtturmwärter schrieb täglich über das Wetter.</p>" * 20
     page = f'<html><head><meta charset="utf-8"></head>{german}'.encode("cp1252")
     assert read(page, HTML).startswith("Der Leuchtturmwärter schrieb täglich über das Wetter.")
+
+
+def test_a_page_of_countless_attributes_is_refused() -> None:
+    """Reading one would take minutes; long texts in an attribute, and many spaces, do not."""
+    tag = "<p " + " ".join(f"a{n}=1" for n in range(100_000))
+    with pytest.raises(RejectedFile, match="thousands of attributes"):
+        read(tag + ">text", HTML)
+    page = f'<p title="{"so " * 900}" {" " * 100_000}><img src="data:{"A" * 3_000_000}">text'
+    assert read(page, HTML) == "text"
+
+
+@pytest.mark.parametrize(("mime", "mark"), [(HTML, "<h1>"), (SUFFIXES[".md"], "# ")])
+def test_a_page_in_one_heading_is_cut_off(mime: str, mark: str) -> None:
+    """Every passage below carries its heading: one of a megabyte would fill the disk."""
+    page = mark + "word *and [so " * 100_000
+    title, layout = parse(page.encode(), mime=mime, stem="x")
+    ((start, heading),) = layout.headings
+    assert (start, heading.split()[0], len(heading) <= 300) == (0, "word", True)
+    assert len(layout.text) > 1_000_000
+    assert heading[:250] == title[:250]
+
+
+def test_what_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
+    """It says so, and the process that read it reads the next file."""
+    (tmp_path / "breaks.html").write_bytes(b"<br>" * 12_000_000)
+    (tmp_path / "good.txt").write_text("good")
+    with Loader(seconds=120, max_bytes=50_000_000) as loader:
+        with pytest.raises(RejectedFile, match=r"breaks\.html takes too much memory"):
+            loader.load(tmp_path / "breaks.html")
+        assert loader.load(tmp_path / "good.txt")[1].text == "good"
 
 
 def test_tables_in_tables_are_read_once() -> None:

@@ -69,11 +69,13 @@ def cases(room: Path) -> Iterator[Case]:
 
 def _bombs() -> Iterator[Case]:
     blanks = f"<w:p><w:r><w:t>{' ' * 1000}</w:t></w:r></w:p>"
-    yield made("docx-bomb.docx", REFUSED, lambda: with_main(blanks * 400_000))
+    yield made("docx-bomb.docx", REFUSED, lambda: with_main(blanks * 400_000), slow=True)
     # The archive says that it unpacks to little, and it unpacks to 300 MB.
-    yield made("docx-bomb-lies.docx", REFUSED, lambda: _small_size(with_main(blanks * 280_000)))
+    yield made(
+        "docx-bomb-lies.docx", REFUSED, lambda: _small_size(with_main(blanks * 280_000)), slow=True
+    )
     filler = _filler()
-    yield made("docx-just-allowed.docx", EITHER, lambda: _below_the_limits(filler))
+    yield made("docx-just-allowed.docx", EITHER, lambda: _below_the_limits(filler), slow=True)
     yield made("docx-entries.docx", REFUSED, lambda: with_parts(_many(20_000)))
     yield made("docx-nested-zips.docx", ADDED, lambda: with_parts(_nested(12)), says=SENTENCE)
     yield made("docx-same-bytes.docx", REFUSED, lambda: _overlapping(2_500))
@@ -245,6 +247,6 @@ def _shapes() -> Iterator[Case]:
     yield made("docx-tables-in-tables.docx", EITHER, lambda: with_main(tables * 300))
     yield made("docx-paragraphs.docx", EITHER, lambda: with_main("<w:p/>" * 2_000_000 + SAID))
     wide = "<w:tbl><w:tr>" + f"<w:tc>{SAID}</w:tc>" * 100_000 + "</w:tr></w:tbl>"
-    yield made("docx-wide-table.docx", EITHER, lambda: with_main(wide), says=SENTENCE)
+    yield made("docx-wide-table.docx", EITHER, lambda: with_main(wide), says=SENTENCE, slow=True)
     latin = f'<?xml version="1.0" encoding="utf-16"?>{OPENED}{SAID}{CLOSED}'
     yield made("docx-charset-lies.docx", EITHER, lambda: with_main(latin.encode()))

@@ -36,9 +36,9 @@ def cases(room: Path) -> Iterator[Case]:
 
 
 def _large() -> Iterator[Case]:
-    yield made("html-50-mb.html", EITHER, lambda: filled(SAID))
-    yield made("html-tags-only.html", EITHER, lambda: filled("<b></b>"))
-    yield made("html-breaks.html", EITHER, lambda: filled("<br>"))
+    yield made("html-50-mb.html", EITHER, lambda: filled(SAID), slow=True)
+    yield made("html-tags-only.html", EITHER, lambda: filled("<b></b>"), slow=True)
+    yield made("html-breaks.html", EITHER, lambda: filled("<br>"), slow=True)
     yield made("html-attribute.html", EITHER, lambda: page(f'<p title="{"x" * NEARLY}">' + SAID))
     yield made(
         "html-attributes.html",
@@ -54,12 +54,15 @@ def _large() -> Iterator[Case]:
         lambda: page(f'<img src="{data}">' + SAID),
         says=SENTENCE,
     )
-    yield made("html-data-text.html", EITHER, lambda: page(f"<p>{data}</p>" + SAID))
+    yield made("html-data-text.html", EITHER, lambda: page(f"<p>{data}</p>" + SAID), slow=True)
     yield made(
         "html-entities.html", EITHER, lambda: filled("&amp;&#128512;&nbsp;&notin;", 20 * MEGABYTE)
     )
     yield made(
-        "html-bad-entities.html", EITHER, lambda: filled("&&#x;&#99999999999;&zz", 20 * MEGABYTE)
+        "html-bad-entities.html",
+        EITHER,
+        lambda: filled("&&#x;&#99999999999;&zz", 20 * MEGABYTE),
+        slow=True,
     )
     yield made("html-comment.html", EITHER, lambda: page("<!--" * 5 * MEGABYTE + SAID))
     yield made(
@@ -69,6 +72,7 @@ def _large() -> Iterator[Case]:
         "html-cells.html",
         EITHER,
         lambda: page("<table><tr>" + "<td>x" * 300_000 + "</table>" + SAID),
+        slow=True,
     )
 
 

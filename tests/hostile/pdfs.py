@@ -86,10 +86,13 @@ def _aes(password: bytes) -> bytes:
 
 def _bombs() -> Iterator[Case]:
     flate = b"/Filter /FlateDecode"
-    yield made("pdf-bomb.pdf", EITHER, lambda: one_page(stream(packed(1200), flate)))
+    yield made("pdf-bomb.pdf", EITHER, lambda: one_page(stream(packed(1200), flate)), slow=True)
     twice = b"/Filter [/FlateDecode /FlateDecode]"
     yield made(
-        "pdf-bomb-twice.pdf", EITHER, lambda: one_page(stream(zlib.compress(packed(1500)), twice))
+        "pdf-bomb-twice.pdf",
+        EITHER,
+        lambda: one_page(stream(zlib.compress(packed(1500)), twice)),
+        slow=True,
     )
     runs = b"/Filter /RunLengthDecode"
     yield made("pdf-bomb-runs.pdf", EITHER, lambda: one_page(stream(b"\x81 " * 8_000_000, runs)))
@@ -108,6 +111,7 @@ def _bombs() -> Iterator[Case]:
         ADDED,
         lambda: one_page(stream(draw), o5=names, o6=stream(packed(900), gray)),
         says=SENTENCE,
+        slow=True,
     )
 
 
@@ -146,7 +150,9 @@ def _lengths() -> Iterator[Case]:
     yield made("pdf-count-minus.pdf", EITHER, lambda: plain.replace(b"/Count 1", b"/Count -7"))
     yield made("pdf-offsets.pdf", EITHER, lambda: plain.replace(b"\n00000", b"\n99999"))
     yield made("pdf-box.pdf", EITHER, lambda: plain.replace(b"612 792", b"1e38 -1e38"))
-    yield made("pdf-objects.pdf", EITHER, lambda: b"%PDF-1.4\n" + b"1 0 obj\n" * 4 * MEGABYTE)
+    yield made(
+        "pdf-objects.pdf", EITHER, lambda: b"%PDF-1.4\n" + b"1 0 obj\n" * 4 * MEGABYTE, slow=True
+    )
     yield made("pdf-brackets.pdf", EITHER, lambda: one_page(stream(TEXT), o6=b"[" * 5 * MEGABYTE))
     yield made(
         "pdf-dictionaries.pdf", EITHER, lambda: one_page(stream(TEXT), o5=b"<< /A " * MEGABYTE)

@@ -77,11 +77,15 @@ def _large() -> Iterator[Case]:
     yield made("text-one-line-50-mb.txt", REFUSED, lambda: filled("word ", NEARLY))
     yield made("text-one-word-50-mb.txt", REFUSED, lambda: filled("x", NEARLY))
     yield made(
-        "text-one-line-19-mb.txt", ADDED, lambda: filled(SENTENCE + " ", LONGEST), says=SENTENCE
+        "text-one-line-19-mb.txt",
+        ADDED,
+        lambda: filled(SENTENCE + " ", LONGEST),
+        says=SENTENCE,
+        slow=True,
     )
-    yield made("text-one-word-19-mb.txt", EITHER, lambda: filled("x", LONGEST))
-    yield made("text-short-lines.txt", EITHER, lambda: filled("a\n\n", LONGEST))
-    yield made("text-short-sentences.txt", EITHER, lambda: filled("A. B? ", LONGEST))
+    yield made("text-one-word-19-mb.txt", EITHER, lambda: filled("x", LONGEST), slow=True)
+    yield made("text-short-lines.txt", EITHER, lambda: filled("a\n\n", LONGEST), slow=True)
+    yield made("text-short-sentences.txt", EITHER, lambda: filled("A. B? ", LONGEST), slow=True)
     yield made("text-dots.txt", EITHER, lambda: filled(". ", LONGEST))
     yield made("text-emoji.txt", EITHER, lambda: filled("\U0001f600", NEARLY))
     yield made("text-line-ends.txt", REFUSED, lambda: filled("\r", NEARLY))
@@ -98,22 +102,47 @@ def _markdown() -> Iterator[Case]:
         "bangs": "![a](<",
     }
     for name, part in parts.items():
-        yield made(f"text-{name}.md", EITHER, lambda part=part: filled(part, 3 * MEGABYTE))  # type: ignore[misc]
-    yield made("text-headings.md", EITHER, lambda: filled("# a\n", 4 * MEGABYTE))
-    yield made("text-heading-of-stars.md", EITHER, lambda: b"# " + filled("*a **b _c [", MEGABYTE))
+        slow = name in ("stars", "ticks", "pipes", "bangs")
+        make = lambda part=part: filled(part, 3 * MEGABYTE)  # noqa: E731
+        yield made(f"text-{name}.md", EITHER, make, slow=slow)
+    heading = b"# " + filled("Keeper of lights ", 300_000) + b"\n\n"
     yield made(
-        "text-lists.md", EITHER, lambda: b"\n".join(b" " * 2 * n + b"- a" for n in range(2_500))
+        "text-heading-long.md",
+        ADDED,
+        lambda: heading + filled(SENTENCE + " ", MEGABYTE // 2),
+        says=SENTENCE,
     )
-    yield made("text-references.md", EITHER, lambda: filled("[a]: <b> 'c\n", 2 * MEGABYTE))
+    yield made("text-headings.md", EITHER, lambda: filled("# a\n", 4 * MEGABYTE), slow=True)
     yield made(
-        "text-front-matter.md", EITHER, lambda: b"---\n" + filled("a: &a [*a, *a]\n", 4 * MEGABYTE)
+        "text-heading-of-stars.md",
+        EITHER,
+        lambda: b"# " + filled("*a **b _c [", MEGABYTE),
+        slow=True,
+    )
+    yield made(
+        "text-lists.md",
+        EITHER,
+        lambda: b"\n".join(b" " * 2 * n + b"- a" for n in range(2_500)),
+        slow=True,
+    )
+    yield made(
+        "text-references.md", EITHER, lambda: filled("[a]: <b> 'c\n", 2 * MEGABYTE), slow=True
+    )
+    yield made(
+        "text-front-matter.md",
+        EITHER,
+        lambda: b"---\n" + filled("a: &a [*a, *a]\n", 4 * MEGABYTE),
+        slow=True,
     )
 
 
 def _data() -> Iterator[Case]:
     yield made("text-deep-json.txt", EITHER, lambda: b"[" * 3 * MEGABYTE + b"]" * 3 * MEGABYTE)
     yield made(
-        "text-table.md", EITHER, lambda: filled('name,=cmd|\' /C calc\'!A1,"""\n', 5 * MEGABYTE)
+        "text-table.md",
+        EITHER,
+        lambda: filled('name,=cmd|\' /C calc\'!A1,"""\n', 5 * MEGABYTE),
+        slow=True,
     )
     rows = [{"id": n, "note": SENTENCE} for n in range(2_000)]
     yield made(
