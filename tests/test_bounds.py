@@ -105,8 +105,8 @@ def test_what_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
 def test_tables_in_tables_are_read_once() -> None:
     """A table within a cell of a Word file has lines of its own; nothing comes twice."""
 
-    def fill(document: object) -> None:
-        table = document.add_table(2, 2)  # type: ignore[attr-defined]
+    def fill(document):
+        table = document.add_table(2, 2)
         table.cell(0, 0).text, table.cell(0, 1).text = "one", "two"
         table.cell(1, 0).text = "three"
         inner = table.cell(1, 1).add_table(2, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ADDED, REFUSED, EITHER = "added", "refused", "either"
@@ -45,7 +46,7 @@ def cut_short(stem: str, ending: str, whole: bytes, shares: tuple[float, ...]) -
     """Yield a file that breaks off after each share of its bytes."""
     for share in shares:
         part = whole[: int(len(whole) * share)]
-        yield made(f"{stem}-cut-{share:g}{ending}", EITHER, lambda part=part: part)  # type: ignore[misc]
+        yield made(f"{stem}-cut-{share:g}{ending}", EITHER, partial(bytes, part))
 
 
 def flipped(stem: str, ending: str, whole: bytes, counts: tuple[int, ...]) -> Iterator[Case]:
@@ -55,5 +56,4 @@ def flipped(stem: str, ending: str, whole: bytes, counts: tuple[int, ...]) -> It
         data = bytearray(whole)
         for _ in range(count):
             data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
-        content = bytes(data)
-        yield made(f"{stem}-flip-{seed}-{count}{ending}", EITHER, lambda c=content: c)  # type: ignore[misc]
+        yield made(f"{stem}-flip-{seed}-{count}{ending}", EITHER, partial(bytes, data))

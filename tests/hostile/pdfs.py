@@ -86,21 +86,21 @@ def _aes(password: bytes) -> bytes:
 
 def _bombs() -> Iterator[Case]:
     flate = b"/Filter /FlateDecode"
-    yield made("pdf-bomb.pdf", EITHER, lambda: one_page(stream(packed(1200), flate)), slow=True)
+    yield made("pdf-bomb.pdf", REFUSED, lambda: one_page(stream(packed(1200), flate)), slow=True)
     twice = b"/Filter [/FlateDecode /FlateDecode]"
     yield made(
         "pdf-bomb-twice.pdf",
-        EITHER,
+        REFUSED,
         lambda: one_page(stream(zlib.compress(packed(1500)), twice)),
         slow=True,
     )
     runs = b"/Filter /RunLengthDecode"
-    yield made("pdf-bomb-runs.pdf", EITHER, lambda: one_page(stream(b"\x81 " * 8_000_000, runs)))
+    yield made("pdf-bomb-runs.pdf", REFUSED, lambda: one_page(stream(b"\x81 " * 8_000_000, runs)))
     many = b"/Filter [" + b"/ASCIIHexDecode " * 15 + b"]"
-    yield made("pdf-filters.pdf", EITHER, lambda: one_page(stream(_hex(b"BT ET", 15), many)))
+    yield made("pdf-filters.pdf", REFUSED, lambda: one_page(stream(_hex(b"BT ET", 15), many)))
     endless = b"/Filter [" + b"/FlateDecode " * 200_000 + b"]"
-    yield made("pdf-filter-list.pdf", EITHER, lambda: one_page(stream(packed(1), endless)))
-    yield made("pdf-form-bomb.pdf", EITHER, lambda: _forms(depth=9, width=10))
+    yield made("pdf-filter-list.pdf", REFUSED, lambda: one_page(stream(packed(1), endless)))
+    yield made("pdf-form-bomb.pdf", REFUSED, lambda: _forms(depth=9, width=10))
     yield made("pdf-form-itself.pdf", EITHER, lambda: _forms(depth=1, width=2, last=7))
     picture = b"/Type /XObject /Subtype /Image /Width 100000 /Height 100000 /BitsPerComponent 8"
     gray = picture + b" /ColorSpace /DeviceGray " + flate
@@ -141,36 +141,36 @@ def _lengths() -> Iterator[Case]:
     def lie(length: bytes) -> bytes:
         return one_page(b"<< /Length " + length + b" >>\nstream\n" + TEXT + b"\nendstream")
 
-    yield made("pdf-length-huge.pdf", EITHER, lambda: lie(b"4294967295"))
-    yield made("pdf-length-negative.pdf", EITHER, lambda: lie(b"-5"))
+    yield made("pdf-length-huge.pdf", ADDED, lambda: lie(b"4294967295"))
+    yield made("pdf-length-negative.pdf", ADDED, lambda: lie(b"-5"))
     yield made("pdf-length-itself.pdf", EITHER, lambda: lie(b"4 0 R"))
     plain = one_page(stream(TEXT))
-    yield made("pdf-size.pdf", EITHER, lambda: plain.replace(b"/Size 6", b"/Size 2147483647"))
+    yield made("pdf-size.pdf", ADDED, lambda: plain.replace(b"/Size 6", b"/Size 2147483647"))
     yield made("pdf-count.pdf", EITHER, lambda: plain.replace(b"/Count 1", b"/Count 999999999"))
     yield made("pdf-count-minus.pdf", EITHER, lambda: plain.replace(b"/Count 1", b"/Count -7"))
     yield made("pdf-offsets.pdf", EITHER, lambda: plain.replace(b"\n00000", b"\n99999"))
     yield made("pdf-box.pdf", EITHER, lambda: plain.replace(b"612 792", b"1e38 -1e38"))
     yield made(
-        "pdf-objects.pdf", EITHER, lambda: b"%PDF-1.4\n" + b"1 0 obj\n" * 4 * MEGABYTE, slow=True
+        "pdf-objects.pdf", REFUSED, lambda: b"%PDF-1.4\n" + b"1 0 obj\n" * 4 * MEGABYTE, slow=True
     )
     yield made("pdf-brackets.pdf", EITHER, lambda: one_page(stream(TEXT), o6=b"[" * 5 * MEGABYTE))
     yield made(
         "pdf-dictionaries.pdf", EITHER, lambda: one_page(stream(TEXT), o5=b"<< /A " * MEGABYTE)
     )
-    yield made("pdf-operators.pdf", EITHER, lambda: one_page(stream(b"q " * 10 * MEGABYTE)))
+    yield made("pdf-operators.pdf", REFUSED, lambda: one_page(stream(b"q " * 10 * MEGABYTE)))
 
 
 def _loops() -> Iterator[Case]:
     plain = one_page(stream(TEXT))
     start = plain.index(b"xref\n")
     loop = b"%s /Prev %d " % (ROOT, start)
-    yield made("pdf-xref-loop.pdf", EITHER, lambda: one_page(stream(TEXT), trailer=loop))
+    yield made("pdf-xref-loop.pdf", ADDED, lambda: one_page(stream(TEXT), trailer=loop))
     hybrid = b"%s /XRefStm %d " % (ROOT, start)
     yield made("pdf-xref-stream-loop.pdf", EITHER, lambda: one_page(stream(TEXT), trailer=hybrid))
     tree = {"o2": b"<< /Type /Pages /Kids [2 0 R 3 0 R] /Count 2 >>"}
-    yield made("pdf-tree-loop.pdf", EITHER, lambda: one_page(stream(TEXT), **tree))
-    yield made("pdf-tree-doubles.pdf", EITHER, lambda: _doubling_tree(28))
-    yield made("pdf-tree-deep.pdf", EITHER, lambda: _deep_tree(20_000))
+    yield made("pdf-tree-loop.pdf", REFUSED, lambda: one_page(stream(TEXT), **tree))
+    yield made("pdf-tree-doubles.pdf", REFUSED, lambda: _doubling_tree(28))
+    yield made("pdf-tree-deep.pdf", REFUSED, lambda: _deep_tree(20_000))
     outline = CATALOG[:-2] + b"/Outlines 6 0 R >>"
     item = b"<< /Title (round and round) /Parent 6 0 R /First 6 0 R /Next 6 0 R /Count 99 >>"
     yield made(

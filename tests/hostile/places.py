@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.documents import make_docx, make_pdf
-from tests.hostile.case import ADDED, EITHER, REFUSED, SECRET, SENTENCE, Case, made
+from tests.hostile.case import ADDED, REFUSED, SECRET, SENTENCE, Case, made
 
 SAID = f"{SENTENCE}\n"
 
@@ -136,5 +136,5 @@ def _endings() -> Iterator[Case]:
     yield lie("no-ending", REFUSED, SAID.encode)
     yield lie("archive.tar.gz", REFUSED, lambda: b"\x1f\x8b" + bytes(900))
     yield lie("UPPER.TXT", ADDED, SAID.encode)
-    yield lie("two-kinds.pdf", EITHER, lambda: make_docx() + make_pdf([[SENTENCE]]))
+    yield lie("two-kinds.pdf", REFUSED, lambda: make_docx() + make_pdf([[SENTENCE]]))
     yield lie("secret-word.txt", ADDED, SECRET[::-1].encode)
