@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from rag.errors import FailedFile, RejectedFile
-from rag.finding import SUFFIXES
+from rag.finding import SUFFIXES, Source, find_sources
 from rag.loading import Loader
 from rag.parsing import answer, parse
 from rag.reading import read_chunks
+from rag.schema import DocumentResult
 from tests.documents import make_docx
 
 PLAIN, HTML, DOCX = (SUFFIXES[s] for s in (".txt", ".html", ".docx"))
@@ -133,3 +134,29 @@ def test_a_file_that_grows_while_it_is_read_has_an_end(tmp_path: Path) -> None:
 
     with pytest.raises(FailedFile, match="changed while"):
         read_on()
+
+
+@pytest.mark.parametrize("rules", ["*a*a*a*a*a*a*a*a*b", "**/" * 40 + "b", "*a*a*b\n" * 1001])
+def test_rules_that_would_take_for_ever_leave_their_folder_out(tmp_path: Path, rules: str) -> None:
+    """A folder from elsewhere cannot stop the search; the reason says what to write instead."""
+    folder = tmp_path / "sub"
+    folder.mkdir()
+    (folder / ".footnoteignore").write_text(rules)
+    (folder / ("a" * 240 + ".txt")).write_text("a")
+    (tmp_path / "z.txt").write_text("z")
+    left_out, other = find_sources([tmp_path])
+    assert isinstance(left_out, DocumentResult)
+    assert left_out.status == "failed"
+    assert "Write" in (left_out.reason or "")
+    assert isinstance(other, Source)
+
+
+def test_rules_with_a_few_stars_are_kept(tmp_path: Path) -> None:
+    """Those that people write: folders at any depth, and names with two stars in them."""
+    (tmp_path / ".footnoteignore").write_text(
+        "# *** a * comment * of * stars ***\n**/old/**/*.txt\n*draft*\n"
+    )
+    (tmp_path / "old" / "deep").mkdir(parents=True)
+    for name in ("old/deep/a.txt", "my draft 2.txt", "kept.txt"):
+        (tmp_path / name).write_text("a")
+    assert [i.path.name for i in find_sources([tmp_path]) if isinstance(i, Source)] == ["kept.txt"]
