@@ -12,9 +12,9 @@ from rag.loading import Loader
 from rag.parsing import answer, parse
 from rag.reading import read_chunks
 from rag.schema import DocumentResult
-from tests.documents import make_docx
+from tests.documents import make_docx, make_pdf
 
-PLAIN, HTML, DOCX = (SUFFIXES[s] for s in (".txt", ".html", ".docx"))
+PLAIN, HTML, PDF, DOCX = (SUFFIXES[s] for s in (".txt", ".html", ".pdf", ".docx"))
 
 
 def read(data: bytes | str, mime: str = PLAIN) -> str:
@@ -160,3 +160,12 @@ def test_rules_with_a_few_stars_are_kept(tmp_path: Path) -> None:
     for name in ("old/deep/a.txt", "my draft 2.txt", "kept.txt"):
         (tmp_path / name).write_text("a")
     assert [i.path.name for i in find_sources([tmp_path]) if isinstance(i, Source)] == ["kept.txt"]
+
+
+def test_the_length_of_a_page_is_known_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PDF whose pages hold too many characters together is refused at the page that does."""
+    monkeypatch.setattr("rag.bounds.MAX_CHARACTERS", 1000)
+    page = ["Some words on a line of its own."] * 20
+    assert read(make_pdf([page]), PDF)
+    with pytest.raises(RejectedFile, match="more than 1,000 characters"):
+        read(make_pdf([page, page]), PDF)

@@ -227,7 +227,7 @@ def _lines(count: int) -> bytes:
     """Return lines one below the other, each of the sentence four hundred times."""
     said = SENTENCE.encode() * 400
     return b"".join(
-        b"BT /F1 1 Tf 1 0 0 1 0 %.2f Tm (%s) Tj ET\n" % (790 - n * 0.7, said) for n in range(count)
+        b"BT /F1 1 Tf 1 0 0 1 0 %.2f Tm (%s) Tj ET\n" % (790 - n * 2, said) for n in range(count)
     )
 
 
