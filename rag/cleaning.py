@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 MAX_BLANK_LINES = 2
 INVISIBLE = "invisible characters"
+# Every passage below a heading carries it; a whole page that was marked as one is no heading.
+MAX_HEADING = 300
 
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SPACES = re.compile("[\xa0\u2000-\u200a\u202f\u205f]")
@@ -103,7 +105,7 @@ def lay_out(pieces: Iterable[Piece], dropped: Mapping[str, int] | None = None) -
         if piece.page:
             pages.append(len(lines))
         if piece.heading:
-            headings.append((len(lines), clean_line(piece.heading)))
+            headings.append((len(lines), clean_line(piece.heading)[:MAX_HEADING].rstrip()))
         left_out[INVISIBLE] += count_invisible(piece.text)
         lines.extend(line.rstrip() for line in clean_characters(piece.text).split("\n"))
     text, starts = _join(lines)

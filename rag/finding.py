@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from types import MappingProxyType
 
 import pathspec
 
-from rag.errors import LoadError
+from rag.errors import LoadError, RejectedFile
 from rag.reading import read_chunks, show, uri_of
 from rag.schema import DocumentResult
 
@@ -33,6 +35,9 @@ SUFFIXES: Mapping[str, str] = MappingProxyType(
 
 IGNORE_FILE = ".footnoteignore"
 IGNORE_FILE_BYTES = 1_000_000
+# A rule is matched by trying, at worst as many ways as a name is long to the power of its stars.
+MAX_RULES, MAX_STARS = 1_000, 3
+RULES_SECONDS = 30.0
 
 _DEAD_LINK = (errno.ENOENT, errno.ELOOP)
 _Rules = tuple[tuple[Path, pathspec.GitIgnoreSpec], ...]
@@ -144,18 +149,30 @@ def _list(folder: Path, rules: _Rules) -> tuple[list[Path], _Rules]:
         entries = sorted(found, key=lambda entry: entry.name)
     if any(entry.name == IGNORE_FILE for entry in entries):
         rules = (*rules, (folder, _read_rules(folder / IGNORE_FILE)))
-    return [
-        folder / entry.name
-        for entry in entries
-        if not entry.name.startswith(".")
-        and not _is_ignored(folder / entry.name, rules, entry.is_dir(follow_symlinks=False))
-    ], rules
+    deadline = time.monotonic() + RULES_SECONDS
+    paths = []
+    for entry in entries:
+        path, is_folder = folder / entry.name, entry.is_dir(follow_symlinks=False)
+        if not entry.name.startswith(".") and not _is_ignored(path, rules, is_folder):
+            paths.append(path)
+        if time.monotonic() > deadline:
+            raise RejectedFile(f"they take more than {RULES_SECONDS:g} s. Write simpler ones.")
+    return paths, rules
 
 
 def _read_rules(path: Path) -> pathspec.GitIgnoreSpec:
     # When its rules cannot be read, its folder is left out: it may list what is private.
     text = b"".join(read_chunks(path, limit_bytes=IGNORE_FILE_BYTES, allow_empty=True))
-    return pathspec.GitIgnoreSpec.from_lines(text.decode("utf-8-sig").splitlines())
+    lines = text.decode("utf-8-sig").splitlines()
+    if len(lines) > MAX_RULES:
+        raise RejectedFile(f"{IGNORE_FILE} has more than {MAX_RULES:,} lines. Write fewer.")
+    for line in lines:
+        if not line.startswith("#") and len(re.findall(r"\*+", line)) > MAX_STARS:
+            raise RejectedFile(
+                f"{IGNORE_FILE} has a line with more than {MAX_STARS} stars, {show(line[:80])}. "
+                "Write it with fewer."
+            )
+    return pathspec.GitIgnoreSpec.from_lines(lines)
 
 
 def _is_ignored(path: Path, rules: _Rules, is_folder: bool) -> bool:

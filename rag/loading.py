@@ -134,8 +134,9 @@ class Loader:
             ) from error
         except (OSError, ValueError) as error:
             raise FailedFile(
-                f"The parser stopped while it read {show(path.name)} ({parser.obituary()})."
-                " Add the file again; if that fails too, save a copy in another format."
+                f"The parser stopped while it read {show(path.name)} ({parser.obituary()}): the "
+                "file may be damaged or take too much memory. Add it again; if that fails too, "
+                "save a copy in another format."
             ) from error
         finally:
             if not parser.usable:

@@ -15,11 +15,14 @@ import sys
 import time
 from typing import Any, BinaryIO
 
+from rag.bounds import check_text
 from rag.cleaning import Layout, clean_line
 from rag.errors import RejectedFile
 
-MEMORY_BYTES = 1_500_000_000
-MAX_CHARACTERS = 20_000_000
+# Of address space, so that what it holds in memory stays below that, too.
+MEMORY_BYTES = 1_000_000_000
+# Ready to be sent, for there may be no room left to write it when it is needed.
+TOO_MUCH_MEMORY = b'{"rejected": "takes too much memory to be read. Split it into parts."}'
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # Only marks that no text begins with by chance.
@@ -66,12 +69,7 @@ def parse(data: bytes, *, mime: str, stem: str) -> tuple[str, Layout]:
     """
     _check_kind(data, mime)
     title, layout = _parser(mime)(data, stem)
-    if not layout.text:
-        raise RejectedFile("holds no text, only blanks. Leave it out, or put text in it.")
-    if len(layout.text) > MAX_CHARACTERS:
-        raise RejectedFile(
-            f"has more than {MAX_CHARACTERS:,} characters of text. Split it into parts."
-        )
+    check_text(layout.text)
     return title, layout
 
 
@@ -126,8 +124,6 @@ def answer(request: dict[str, Any], data: bytes) -> dict[str, Any]:
         return {"rejected": str(error)}
     except RecursionError:
         return {"rejected": "is nested too deeply to be read. Save its text and add that."}
-    except MemoryError:
-        return {"rejected": "takes too much memory to be read. Split it into parts."}
     return {
         "text": layout.text,
         "title": title[:300],
@@ -152,7 +148,10 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         request = json.loads(line)
         _limit_time(request["seconds"])
         data = requests.read(request["size"])
-        reply = json.dumps(answer(request, data), ensure_ascii=False).encode()
+        try:
+            reply = json.dumps(answer(request, data), ensure_ascii=False).encode()
+        except MemoryError:
+            reply = TOO_MUCH_MEMORY
         answers.write(b"%d\n" % len(reply) + reply)
         answers.flush()
 

@@ -38,6 +38,8 @@ _DELETED = (qn("w:del"), qn("w:moveFrom"))
 _SKIPPED = frozenset(map(qn, ("w:del", "w:moveFrom", "w:pPr", "w:rPr", "w:sdtPr"))) | {
     "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 }
+# Forms and tables of contents wrap whole paragraphs in these, or rows and cells.
+_WRAPPERS = frozenset(map(qn, ("w:sdt", "w:sdtContent", "w:ins", "w:customXml")))
 _MARKS = {
     qn("w:tab"): "\t",
     qn("w:br"): "\n",
@@ -124,16 +126,33 @@ def _read_blocks(parent: Any, names: Mapping[str, str]) -> Iterator[tuple[str, s
             key = "" if style is None else style.get(qn("w:val"))
             yield "".join(_read_text(child)), names.get(key, "")
         elif child.tag == qn("w:tbl"):
-            for row in child.iter(qn("w:tr")):
-                cells = [_read_cell(cell) for cell in row.iter(qn("w:tc"))]
-                yield " | ".join(cell for cell in cells if cell), "Table Row"
-        elif child.tag in (qn("w:sdt"), qn("w:sdtContent"), qn("w:ins"), qn("w:customXml")):
-            # Forms and tables of contents wrap whole paragraphs in these.
+            for row in _directly(child, "w:tr"):
+                yield from _read_row(list(_directly(row, "w:tc")), names)
+        elif child.tag in _WRAPPERS:
             yield from _read_blocks(child, names)
 
 
+def _read_row(cells: list[Any], names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield a row of data as one line, and what stands in a row that only lays out a table."""
+    if any(next(cell.iter(qn("w:tbl")), None) is not None for cell in cells):
+        for cell in cells:
+            yield from _read_blocks(cell, names)
+    else:
+        texts = map(_read_cell, cells)
+        yield " | ".join(text for text in texts if text), "Table Row"
+
+
+def _directly(parent: Any, name: str) -> Iterator[Any]:
+    """Yield the elements of this name below a part of a table, but not those of tables in it."""
+    for child in parent.iterchildren():
+        if child.tag == qn(name):
+            yield child
+        elif child.tag in _WRAPPERS:
+            yield from _directly(child, name)
+
+
 def _read_cell(cell: Any) -> str:
-    return clean_line(" ".join("".join(_read_text(p)) for p in cell.iter(qn("w:p"))))
+    return clean_line(" ".join(text for text, _ in _read_blocks(cell, {})))
 
 
 def _read_text(element: Any) -> Iterator[str]:

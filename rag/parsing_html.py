@@ -41,6 +41,9 @@ _ROW = "footnote-row"
 _LINES = ["li", "dt", "dd", "hr", "legend", _ROW]
 _BLOCKS = frozenset([*_PARAGRAPHS, *_LINES, "table"])
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
+_NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# Each attribute is compared with all before it: more of them would take minutes.
+_MANY_ATTRIBUTES = re.compile(r"<[a-zA-Z](?:[^<>\s]*+\s++){10000}")
 _HIDDEN_STYLE = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden"
     r"|(?:opacity|font-size)\s*:\s*0(?:\.0*)?(?:px|pt|r?em|%)?\s*(?:;|!|$)",
@@ -92,16 +95,33 @@ def _parse_tree(source: str) -> lxml.html.HtmlElement:
     parser = lxml.html.HTMLParser(
         encoding="utf-8", huge_tree=True, no_network=True, remove_comments=True, remove_pis=True
     )
+    if _MANY_ATTRIBUTES.search(source):
+        raise RejectedFile(
+            "has an element with thousands of attributes. Open it in a browser and save it as text."
+        )
     content = source.replace("\0", "").encode("utf-8", errors="ignore")
     try:
         tree = lxml.html.document_fromstring(content, parser=parser)
     except etree.ParserError as error:
         raise RejectedFile("has no text in it. Leave it out.") from error
+    except etree.XMLSyntaxError as error:
+        # No page is too wrong for this parser: it says so when it is given no more memory.
+        raise MemoryError from error
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
         raise RejectedFile(
             "nests its elements too deeply to be read. Open it in a browser and save it as text."
         )
+    _drop_controls(tree)
     return tree
+
+
+def _drop_controls(tree: lxml.html.HtmlElement) -> None:
+    """Drop what the parser lets through, but lets nobody put back: no characters of XML."""
+    for element in tree.iter(etree.Element):
+        if element.text and _NO_CHARACTER.search(element.text):
+            element.text = _NO_CHARACTER.sub("", element.text)
+        if element.tail and _NO_CHARACTER.search(element.tail):
+            element.tail = _NO_CHARACTER.sub("", element.tail)
 
 
 def _prune(tree: lxml.html.HtmlElement) -> int:

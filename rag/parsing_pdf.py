@@ -18,11 +18,11 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageChops, ImageDraw
 
+from rag.bounds import check_length
 from rag.cleaning import Layout, Piece, clean_line, lay_out, letters_of
 from rag.errors import RejectedFile
 
 MAX_PAGES = 5_000
-MAX_CHARACTERS = 20_000_000
 MIN_CHARACTERS_A_PAGE = 20
 MIN_CHARACTERS = 200
 OFF_PAGE = "lines off the page"
@@ -197,16 +197,14 @@ def _read_pages(document: pypdfium2.PdfDocument, dropped: Counter[str]) -> Itera
     for number in range(len(document)):
         page = document[number]
         text_page = page.get_textpage()
+        # Before they are read, for that takes its time with each of them.
+        check_length(n_characters + text_page.count_chars())
         read = _read_lines(text_page)
         lines = [line for line in read if _is_on(page.get_cropbox(), line)]
         dropped[OFF_PAGE] += len(read) - len(lines)
         text_page.close()
         page.close()
         n_characters += sum(len(line.text) for line in lines)
-        if n_characters > MAX_CHARACTERS:
-            raise RejectedFile(
-                f"has more than {MAX_CHARACTERS:,} characters of text. Split it into parts."
-            )
         yield lines
 
 

@@ -9,6 +9,7 @@ import codecs
 import re
 from itertools import pairwise
 
+from rag.bounds import check_length
 from rag.cleaning import (
     INVISIBLE,
     Layout,
@@ -27,6 +28,7 @@ LEGACY_ENCODINGS = (
 )
 MAX_MESS = 0.15
 MAX_CONTROL_SHARE = 0.05
+MAX_HEADING_SOURCE = 2_000
 
 _BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8"),
@@ -35,7 +37,7 @@ _BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]+")
 _FRONT_MATTER = re.compile(r"---[ \t]*\n((?:.*\n){0,300}?)(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 _YAML_START = re.compile(r"(?:#.*\n|[ \t]*\n)*[\w-]+[ \t]*:(?:\s|$)")
 # A first line of so many characters may be a title.
@@ -45,7 +47,9 @@ _YAML_TITLE = re.compile(r"^title[ \t]*:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTIL
 
 def parse_plain(data: bytes, stem: str) -> tuple[str, Layout]:
     """Return the title and layout of a plain text."""
-    layout = lay_out([Piece(decode(data))])
+    text = decode(data)
+    check_length(len(text))
+    layout = lay_out([Piece(text)])
     return _title_line(layout.text) or stem, layout
 
 
@@ -59,6 +63,7 @@ def _title_line(text: str) -> str | None:
 def parse_markdown(data: bytes, stem: str) -> tuple[str, Layout]:
     """Return the title and layout of a Markdown file; the text stays Markdown source."""
     raw = decode(data)
+    check_length(len(raw))
     source, front_matter = _split_front_matter(clean_characters(raw))
     headings = _find_headings(source)
     lines = source.split("\n")
@@ -90,7 +95,7 @@ def decode(data: bytes, declared: str | None = None) -> str:
         text = _decode_utf8(data, declared)
     if text is None:
         text = _guess(data)
-    if len(_CONTROL.findall(text)) > MAX_CONTROL_SHARE * len(text):
+    if sum(len(run) for run in _CONTROL.findall(text)) > MAX_CONTROL_SHARE * len(text):
         raise RejectedFile(
             "is not text: too many of its characters are control characters. It seems to be "
             "a binary file; give it the ending of its real type, or leave it out."
@@ -156,7 +161,7 @@ def _guess(data: bytes) -> str:
         )
     for match in matches:
         # Short Western texts fit several encodings equally well: take the usual one.
-        near = match.chaos <= best.chaos + 0.03 and match.coherence >= best.coherence - 0.1
+        near = match.chaos <= best.chaos + 0.03 and match.coherence >= best.coherence - 0.2
         if "cp1252" in match.could_be_from_charset and near:
             return data.decode("cp1252")
     return str(best)
@@ -182,7 +187,8 @@ def _find_headings(source: str) -> list[tuple[int, int, str]]:
     headings = []
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open" and opening.level == 0 and opening.map:
-            children = markdown.parseInline(inline.content)[0].children or []
+            # Some markup takes time with the square of its length; more is not shown anyway.
+            children = markdown.parseInline(inline.content[:MAX_HEADING_SOURCE])[0].children or []
             text = clean_line("".join(child.content or " " for child in children if child.content))
             headings.append((opening.map[0], int(opening.tag[1:]), text))
     return headings

@@ -59,7 +59,8 @@ def read_chunks(path: Path, *, limit_bytes: int, allow_empty: bool = False) -> I
             if before.st_size == 0 and not allow_empty:
                 raise RejectedFile(f"{show(path.name)} is empty. Leave it out, or put text in it.")
             size = 0
-            while chunk := os.read(handle, CHUNK_BYTES):
+            # One that grows faster than it is read has no end: a byte too many is enough.
+            while size <= before.st_size and (chunk := os.read(handle, CHUNK_BYTES)):
                 size += len(chunk)
                 yield chunk
             after = os.fstat(handle)

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
         4000, ge=100, le=100_000, description="longest question, in characters"
     )
     file_megabytes: int = Field(50, ge=1, le=1000, description="largest file that is read")
-    parse_seconds: int = Field(60, ge=5, le=3600, description="time to read one file")
+    parse_seconds: int = Field(50, ge=5, le=3600, description="time to read one file")
     model_seconds: int = Field(90, ge=5, le=3600, description="time for one answer of a model")
     password: SecretStr | None = Field(
         None,

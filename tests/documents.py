@@ -57,7 +57,7 @@ def make_pdf(
             ID.hex().encode(),
             ID.hex().encode(),
         )
-    return _file(objects, trailer)
+    return pdf_file(objects, trailer)
 
 
 def make_docx(build: object = None, *, title: str | None = None) -> bytes:
@@ -101,7 +101,7 @@ def _content(lines: Sequence[str | LineAt], size: int) -> bytes:
     return b"\n".join([*parts, b"ET"])
 
 
-def _file(objects: dict[int, bytes], trailer: bytes) -> bytes:
+def pdf_file(objects: dict[int, bytes], trailer: bytes) -> bytes:
     out = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
     offsets = []
     for number in sorted(objects):
