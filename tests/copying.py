@@ -1,7 +1,7 @@
-"""Backs a home up, or restores one, until it is killed at a named point.
+"""Backs a home up, restores one or brings one forward, until it is killed at a named point.
 
-`python -m tests.copying backup|restore HOME FILE POINT` is run by tests/test_copies_killed.py. The
-points are put around the program's own functions here, so that the program itself has none.
+`python -m tests.copying backup|restore|upgrade HOME FILE POINT` is run by tests. The points
+are put around the program's own functions here, so that the program itself has none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import rag
-from rag import Settings, copies, database
+from rag import Settings, copies, database, tables
 from tests.crashing import die
 
 # Where, before ("") or after it or half-way, and at which call.
@@ -36,6 +36,21 @@ RESTORE: dict[str, Point] = {
     "half of it is in place": (database, "_copy", "half", 3),
     "after it was put in place": (copies, "overwrite", "after", 1),
 }
+
+
+UPGRADE: dict[str, Point] = {
+    "half of what is there is kept": (database, "_copy", "half", 1),
+    "after what is there was kept": (database, "finish", "after", 1),
+}
+WITHIN = "within the transaction"
+
+
+class DyingSteps(tuple[str, ...]):
+    """The steps of the tables; the process ends when they are made and not yet committed."""
+
+    def __getitem__(self, part: Any) -> Any:
+        yield from super().__getitem__(part)
+        die()
 
 
 def set_point(module: ModuleType, name: str, when: str, nth: int) -> None:
@@ -66,13 +81,17 @@ def half_of(source: Any, target: Any) -> None:
 
 
 def main(action: str, home: str, file: str, point: str) -> None:
-    points = BACKUP if action == "backup" else RESTORE
-    if point in points:
+    points = {"backup": BACKUP, "restore": RESTORE, "upgrade": UPGRADE}[action]
+    if point == WITHIN:
+        vars(database)["STEPS"] = DyingSteps(tables.STEPS)
+    elif point in points:
         set_point(*points[point])
     settings = Settings(home=Path(home))
     print("ready", flush=True)
     if action == "backup":
         rag.backup(settings, file)
+    elif action == "upgrade":
+        database.Database(settings.home, read_only=False).close()
     else:
         rag.restore(settings, file, replace=True)
     print("done", flush=True)

@@ -33,6 +33,7 @@ from tests.homes import (
     write_files,
 )
 from tests.test_schema import ANSWER
+from ui.cli import main
 
 QUESTION = "Who designed the Anders Bridge?"
 
@@ -291,3 +292,24 @@ def test_damaged_library_can_be_replaced(home: Path, saved: Path, harm) -> None:
     assert unfindable(home, every=5) == []
     with open_home(home) as assistant:
         assert len(assistant.documents()) == 20
+
+
+def test_commands_tell_what_they_did(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit codes 0, 1 and 2; what was written, what was kept, and why not, without a traceback."""
+    file, new = tmp_path / "b.sqlite", tmp_path / "new"
+    assert main(["--home", str(home), "backup", str(file)]) == 0
+    assert f"saved {file} (20 documents, " in " ".join(capsys.readouterr().out.split())
+    assert main(["--home", str(new), "restore", str(file)]) == 0
+    assert "restored" in capsys.readouterr().out
+    assert main(["--home", str(new), "restore", str(file)]) == 2
+    assert "--replace" in capsys.readouterr().err
+    assert main(["--home", str(new), "restore", str(file), "--replace"]) == 0
+    assert "kept" in capsys.readouterr().out
+    garbage(file)
+    assert main(["--home", str(tmp_path / "third"), "restore", str(file)]) == 1
+    assert "no backup" in capsys.readouterr().err
+    assert main(["--home", str(tmp_path / "third"), "backup", str(file)]) == 1
+    assert "There is no library" in capsys.readouterr().err
+    assert not (tmp_path / "third").exists()

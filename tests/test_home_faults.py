@@ -32,7 +32,7 @@ from tests.test_schema import ANSWER
 
 QUESTION = "Who designed the Anders Bridge?"
 SIZE = 12_000_000  # bytes, of the small file system
-STEPS = 4 if KILLS < 300 else 50
+STEPS = 3 if KILLS < 300 else 50
 
 
 @pytest.fixture(scope="module")

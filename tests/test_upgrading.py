@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sqlite3
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from rag import SchemaMismatch, Settings, StoreError, restore
 from rag.beside import FILE_NAME
 from rag.database import Database
 from rag.tables import SCHEMA_VERSION
-from tests.homes import open_home, run_python, three_files
+from tests.copying import UPGRADE, WITHIN
+from tests.homes import open_home, run_python, start_module, three_files
 from tests.olden import make_older
 from tests.test_schema import ANSWER
 
@@ -52,7 +54,7 @@ def version_of(path: Path) -> int:
 
 
 def copies(home: Path) -> list[Path]:
-    return sorted(home.glob(f"{FILE_NAME}.v*"))
+    return sorted(home.glob(f"{FILE_NAME}.v*Z"))
 
 
 @pytest.mark.parametrize("version", EARLIER)
@@ -134,6 +136,24 @@ def test_without_room_for_a_copy_nothing_is_changed(current: Path, tmp_path: Pat
     assert (home / FILE_NAME).read_bytes() == before
     assert version_of(home / FILE_NAME) == 1
     assert [p.name for p in home.glob(FILE_NAME + ".*")] == []
+
+
+@pytest.mark.parametrize("version", EARLIER)
+@pytest.mark.parametrize("point", [*UPGRADE, WITHIN])
+def test_killed_while_brought_forward(
+    current: Path, tmp_path: Path, version: int, point: str
+) -> None:
+    """The file is the earlier one, whole, and the next opening brings it forward."""
+    home = older(current, tmp_path, version)
+    with start_module("tests.copying", "upgrade", home, "-", point) as child:
+        said, complaint = child.communicate(timeout=100)
+    assert (said, child.returncode) == ("ready\n", -signal.SIGKILL), complaint
+    with open_home(home, read_only=True) as assistant:
+        assert len(assistant.documents()) == 3
+    assert version_of(home / FILE_NAME) == version
+    assert found(home) == found(current / "home")
+    assert version_of(home / FILE_NAME) == SCHEMA_VERSION
+    assert {version_of(copy) for copy in copies(home)} == {version}
 
 
 @pytest.mark.parametrize("read_only", [True, False])
