@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     file_megabytes: int = Field(50, ge=1, le=1000, description="largest file that is read")
     parse_seconds: int = Field(60, ge=5, le=3600, description="time to read one file")
     model_seconds: int = Field(
-        75, ge=5, le=3600, description="time of a model for one question, with all its parts"
+        75, ge=1, le=3600, description="time of a model for one question, with all its parts"
     )
     threads: int = Field(
         0,

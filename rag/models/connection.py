@@ -10,15 +10,13 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import httpx
 
 from rag.models.addresses import is_near
 from rag.models.deadline import Deadline
-
-MOST_BYTES = 32_000_000
-"""Of one answer: 64 long vectors have a fifth of it, written text far less."""
 
 _TELLTALES = (
     "openai._base_client",
@@ -42,11 +40,11 @@ class Packed(httpx.StreamError):
 class _Bounded(httpx.SyncByteStream):
     """The bytes of an answer, as far as one may go."""
 
-    def __init__(self, stream: httpx.SyncByteStream) -> None:
-        self._stream = stream
+    def __init__(self, stream: httpx.SyncByteStream, most: int) -> None:
+        self._stream, self._most = stream, most
 
     def __iter__(self) -> Iterator[bytes]:
-        left = MOST_BYTES
+        left = self._most
         for part in self._stream:
             left -= len(part)
             if left < 0:
@@ -57,8 +55,8 @@ class _Bounded(httpx.SyncByteStream):
         self._stream.close()
 
 
-def web_client(host: str) -> httpx.Client:
-    """Return a client for one host, which it never leaves."""
+def web_client(host: str, *, most_bytes: int) -> httpx.Client:
+    """Return a client for one host, which it never leaves, and for answers of some length."""
     for name in _TELLTALES:
         # At DEBUG they write down what is sent: passages, questions and headers.
         logging.getLogger(name).addFilter(_says_little)
@@ -72,7 +70,7 @@ def web_client(host: str) -> httpx.Client:
         # A new connection for each request: an old one may have died unnoticed, and only of
         # a new one the client says which it is.
         limits=httpx.Limits(max_keepalive_connections=0),
-        event_hooks={"request": [_trace], "response": [_bound]},
+        event_hooks={"request": [_trace], "response": [partial(_bound, most_bytes)]},
     )
 
 
@@ -102,11 +100,11 @@ def _says_little(record: logging.LogRecord) -> bool:
     return record.levelno > logging.DEBUG
 
 
-def _bound(response: httpx.Response) -> None:
+def _bound(most_bytes: int, response: httpx.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise Packed("the answer is compressed")
     if isinstance(response.stream, httpx.SyncByteStream):
-        response.stream = _Bounded(response.stream)
+        response.stream = _Bounded(response.stream, most_bytes)
 
 
 def _trace(request: httpx.Request) -> None:

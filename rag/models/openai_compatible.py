@@ -32,6 +32,8 @@ SEED = 7
 QUOTED_CHARACTERS = 200
 CHARACTERS_PER_TOKEN = 100
 """More than tokenizers make of one token: a server past this ignores `max_tokens`."""
+MOST_BYTES = 4_000_000
+"""Of one answer: a token takes some hundreds of them on its way."""
 NO_KEY = "none"
 """Sent to servers that ask for no key: the client insists on one."""
 
@@ -93,7 +95,9 @@ _CAUGHT = tuple(FAULTS)
 class Endpoint:
     """A server, its key, and how its failures are told."""
 
-    def __init__(self, url: str, key: str | None, *, seconds: float, retries: int) -> None:
+    def __init__(
+        self, url: str, key: str | None, *, seconds: float, retries: int, most_bytes: int
+    ) -> None:
         self.host = check_url(url)
         self.key = key or NO_KEY
         if not self.key.isascii() or not self.key.isprintable() or " " in self.key:
@@ -101,7 +105,8 @@ class Endpoint:
                 f"The key for {self.host} has characters that no key has. Copy it again, "
                 "without quotes or line ends."
             )
-        self._url, self._seconds, self._retries = url, seconds, retries
+        self._url, self._seconds = url, seconds
+        self._retries, self._most_bytes = retries, most_bytes
         self._lock = threading.Lock()
         self._client: openai.OpenAI | None = None
 
@@ -118,7 +123,7 @@ class Endpoint:
             base_url=self._url,
             api_key=self.key,
             max_retries=0,  # `call` retries, within the deadline
-            http_client=web_client(self.host),
+            http_client=web_client(self.host, most_bytes=self._most_bytes),
         )
         # The client took these from the environment, for OpenAI; this may be somebody else.
         client.organization = client.project = None
@@ -264,7 +269,7 @@ class OpenAICompatibleChat:
         """Speak to `model` at the base URL `url`; `extra` goes into the body of each request."""
         self.name = model
         self._model, self._extra = model, dict(extra or {})
-        self._endpoint = Endpoint(url, key, seconds=seconds, retries=retries)
+        self._endpoint = Endpoint(url, key, seconds=seconds, retries=retries, most_bytes=MOST_BYTES)
         self._refused: frozenset[str] = frozenset()
 
     @property
