@@ -21,7 +21,7 @@ from rag.errors import ConfigError, ModelError, ModelRejected, ModelUnavailable
 from rag.models.addresses import check_url
 from rag.models.connection import Packed, TooMuch, causes, is_lost, watched, web_client
 from rag.models.deadline import Deadline
-from rag.models.question import Allowance, allowance
+from rag.models.question import Allowance, allowance, spent
 from rag.schema import Message, ProgressCallback, Usage
 
 RETRIES = 2
@@ -133,8 +133,7 @@ class Endpoint:
     @contextmanager
     def session(self) -> Iterator[Deadline]:
         """Give one answer its time, and turn what goes wrong into errors of ours."""
-        counted = allowance()
-        deadline = Deadline(self._seconds, spent=counted.spent if counted else 0.0)
+        deadline = Deadline(self._seconds, spent=spent())
         if deadline.passed:
             raise self.late(deadline)
         try:

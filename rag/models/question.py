@@ -52,6 +52,12 @@ def allowance() -> Allowance | None:
     return _current.get()
 
 
+def spent() -> float:
+    """Return the seconds that the question under way has spent, 0 where nobody counts."""
+    counted = _current.get()
+    return 0.0 if counted is None else counted.spent
+
+
 @contextmanager
 def uncounted() -> Iterator[None]:
     """Leave the seconds of the block out: what is loaded once is not the question's fault."""
