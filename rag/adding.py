@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from rag.beside import FILE_NAME
 from rag.chunking import Chunk, split_passages
-from rag.errors import FailedFile, ModelError, RejectedFile
+from rag.errors import FailedFile, ModelRejected, RejectedFile
 from rag.library import Library, NewDocument, passage_id
 from rag.loading import Loader, Source, find_sources, hash_file
 from rag.ownership import LOCK_NAME, OWNER_NAME
@@ -161,10 +161,11 @@ class Adder:
         """Embed documents together, then write each in a transaction of its own."""
         try:
             vectors = self._embed(group, tell)
-        except ModelError:
+        except ModelRejected:
             if len(group) == 1:
                 raise
-            # One by one, so that those before the one that fails are kept.
+            # One by one, so that those before the one that it does not take are kept. A model
+            # that cannot be reached would only keep everyone waiting once more.
             return [result for parsed in group for result in self._write_all([parsed], tell)]
         results, ids, start = [], [], 0
         for parsed in group:

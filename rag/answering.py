@@ -105,6 +105,8 @@ class _Draft:
     prompts: list[str] = field(default_factory=list)
     is_written: bool = False
     """Whether the model wrote any of it."""
+    broke_off: bool = False
+    """Whether the model failed while it wrote."""
 
     def nearest(self, distance: float, most: int) -> list[Evidence]:
         """Return the best sentences, as far as they are to be understood by themselves."""
@@ -188,13 +190,13 @@ def answer(
 
 
 def _missed(draft: _Draft) -> Evidence | None:
-    """Return the best sentence if search is sure of it, and the model wrote past it."""
+    """Return the best sentence if search is sure of it, and the model did not tell it."""
     found = draft.task.found.evidence
     near = [e for e in found if e.score > found[0].score - _AS_GOOD]
     told = draft.citations.values()
-    if draft.signals["relevance"] < _SURELY_RELEVANT or any(
-        _cites(c, e) for e in near for c in told
-    ):
+    # One that broke off may have meant to tell it.
+    is_wanted = draft.broke_off or draft.signals["relevance"] >= _SURELY_RELEVANT
+    if not is_wanted or any(_cites(c, e) for e in near for c in told):
         return None
     return with_antecedent(found[0], draft.task.context)
 
@@ -237,8 +239,8 @@ def _read(draft: _Draft, model: ChatModel) -> float | None:
             found.append(-none)
             if -none > _HOLDS:
                 break
-    except ModelError:
-        # It will say so again when it is asked to write.
+    except ModelError as error:
+        draft.notice = f"The language model did not help to judge what was found. {error}"
         return None
     draft.task.timings["reading"] = time.monotonic() - started
     read = [
@@ -277,17 +279,28 @@ def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event
                 if spans and not refuses(reply):
                     yield Event("writing", draft=reply[spans[-1][0] :].strip())
     except ModelError as error:
+        draft.broke_off = True
         kept = "what it had written so far is kept" if draft.sentences else "this is quoted"
         draft.notice = f"The language model did not finish, so {kept}. {error}"
     else:
         rest = split_sentences(reply)[done:]
         # At the limit the last sentence was cut off; alone, it is better than none.
-        is_cut = draft.usage.completion_tokens >= max_tokens and (draft.sentences or rest[1:])
-        for start, end in rest[:-1] if is_cut else rest:
+        is_cut = draft.usage.completion_tokens >= max_tokens
+        if is_cut:
+            draft.notice = _at_limit(max_tokens)
+        is_part = is_cut and (draft.sentences or rest[1:])
+        for start, end in rest[:-1] if is_part else rest:
             yield from _checked(draft, reply[start:end])
         draft.said_nothing = not draft.sentences
     spent = task.timings.get("prompt", 0.0) + task.timings.get("verification", 0.0)
     task.timings["generation"] = time.monotonic() - started - spent
+
+
+def _at_limit(max_tokens: int) -> str:
+    return (
+        f"The language model was cut off at its limit of {max_tokens} tokens, so something may "
+        "be missing at the end. Raise FOOTNOTE_ANSWER_TOKENS, or ask for less at once."
+    )
 
 
 def _whole(reply: str, spans: Sequence[Span]) -> int:

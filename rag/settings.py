@@ -84,7 +84,9 @@ class Settings(BaseSettings):
     )
     file_megabytes: int = Field(50, ge=1, le=1000, description="largest file that is read")
     parse_seconds: int = Field(50, ge=5, le=3600, description="time to read one file")
-    model_seconds: int = Field(90, ge=5, le=3600, description="time for one answer of a model")
+    model_seconds: int = Field(
+        75, ge=1, le=3600, description="time of a model for one question, with all its parts"
+    )
     password: SecretStr | None = Field(
         None,
         description="password of the page, 12 characters or more; it is asked for wherever set",

@@ -13,6 +13,7 @@ from itertools import chain, zip_longest
 
 from rag.answering import QUOTING, Manner, Task, answer
 from rag.library import Library
+from rag.models.question import OneQuestion
 from rag.prompts import REFUSAL
 from rag.retrieval import Found
 from rag.schema import Answer, Event, Hit, Usage
@@ -50,6 +51,8 @@ def answer_parts(
 
     It is answered if one of its parts is, and no surer than the least sure of those.
     """
+    if how.model is not None:
+        how = replace(how, model=OneQuestion(how.model, parts=len(tasks)))
     if len(tasks) == 1:
         yield from answer(tasks[0], how)
         return

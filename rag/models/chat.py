@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -19,6 +20,7 @@ from rag.errors import ConfigError, ModelUnavailable
 from rag.models.addresses import check_url
 from rag.models.local_server import Address, LocalServer
 from rag.models.prefix_cache import PrefixCache
+from rag.models.question import spent, uncounted
 from rag.models.weights import (
     EMBEDDED,
     EMBEDDED_NAME,
@@ -42,6 +44,7 @@ LLM_FORMS = (
 )
 # Tokens whose probabilities are asked for, and the least that is told apart from none.
 ALTERNATIVES, LEAST_PROBABILITY = 20, 1e-6
+LEAST_SECONDS = 0.1
 EMBEDDING_FORMS = "embedded, openai/NAME, or NAME together with FOOTNOTE_EMBEDDING_URL"
 
 
@@ -190,30 +193,26 @@ class LocalChat:
         """
         begun = False
         for last_try in (False, True):
-            speaker = self._ready(messages)
+            speaker, started = self._ready(messages), time.monotonic()
             try:
-                for piece in speaker.stream(messages, max_tokens=max_tokens, stop=stop):
-                    begun = True
-                    yield piece
+                with self._server.awaited() as heard:
+                    for piece in speaker.stream(messages, max_tokens=max_tokens, stop=stop):
+                        heard()
+                        begun = True
+                        yield piece
                 return
             except ModelUnavailable as exc:
-                if not self._server.died():
+                if not self._server.gave_up(started):
                     raise
                 if begun or last_try:
-                    raise ModelUnavailable(
-                        "The local language model ended in the middle of an answer, most likely "
-                        "because memory ran out. Ask again: it is started anew."
-                    ) from exc
+                    raise _ended() from exc
 
     def odds(self, messages: Sequence[Message], *, word: str) -> float | None:
         """Return the log-odds that the reply begins with this word, None if it is not told.
 
         Raises as `stream` does.
         """
-        self._prefixes.recall(messages)
-        self._server.start()
-        options = {"max_tokens": 1, "logprobs": True, "top_logprobs": ALTERNATIVES}
-        answer = self._server.chat(messages, seconds=self._seconds, **options)
+        answer = self._first_token(messages)
         try:
             likely = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
             found = [math.exp(t["logprob"]) for t in likely if _begins(word, t["token"])]
@@ -223,12 +222,31 @@ class LocalChat:
         share = min(max(sum(found), LEAST_PROBABILITY), 1 - LEAST_PROBABILITY)
         return math.log(share / (1 - share))
 
+    def _first_token(self, messages: Sequence[Message]) -> dict[str, Any]:
+        options = {"max_tokens": 1, "logprobs": True, "top_logprobs": ALTERNATIVES}
+        for last_try in (False, True):
+            self._start(messages)
+            started = time.monotonic()
+            try:
+                left = self._seconds - spent()
+                return self._server.chat(messages, seconds=max(left, LEAST_SECONDS), **options)
+            except ModelUnavailable as exc:
+                if not self._server.gave_up(started):
+                    raise
+                if last_try:
+                    raise _ended() from exc
+        raise AssertionError("unreachable")
+
+    def _start(self, messages: Sequence[Message]) -> Address:
+        with uncounted():
+            self._prefixes.recall(messages)
+            return self._server.start()
+
     def _ready(self, messages: Sequence[Message]) -> OpenAICompatibleChat:
         # Takes half a second, and is needed only now that something is asked.
         from rag.models.openai_compatible import OpenAICompatibleChat
 
-        self._prefixes.recall(messages)
-        address = self._server.start()
+        address = self._start(messages)
         with self._lock:
             if self._speaker is None or self._speaker[0] is not address:
                 self._hang_up()
@@ -253,6 +271,13 @@ class LocalChat:
         with self._lock:
             self._hang_up()
         self._server.retire()
+
+
+def _ended() -> ModelUnavailable:
+    return ModelUnavailable(
+        "The local language model ended or hung in the middle of an answer, most likely because "
+        "memory ran out. Ask again: it is started anew."
+    )
 
 
 def _begins(word: str, token: str) -> bool:

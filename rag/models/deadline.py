@@ -17,9 +17,10 @@ class Deadline:
     when the time is up, the connection is broken.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, spent: float = 0.0) -> None:
+        """Give `seconds`, of which some were `spent` before."""
         self.seconds = seconds
-        self._end = time.monotonic() + seconds
+        self._end = time.monotonic() + seconds - spent
         self._timer: threading.Timer | None = None
 
     def left(self) -> float:

@@ -6,6 +6,7 @@ Knows nothing of what is asked of it.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import secrets
@@ -14,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -23,6 +25,7 @@ from urllib.parse import urlsplit
 
 from rag.errors import ModelError, ModelRejected, ModelUnavailable
 from rag.models.openmp import loader_environment
+from rag.models.watchdog import Watchdog
 from rag.schema import Message, Progress, ProgressCallback
 
 # As a file, not with -m: neither our package nor the working folder is then on its path.
@@ -30,13 +33,17 @@ COMMAND = (sys.executable, "-P", str(Path(__file__).with_name("server_process.py
 CONTEXT_TOKENS = 4096
 SLOTS = 1
 """One: a second would halve the speed of both answers, and the context of each."""
-START_SECONDS = 120
+START_SECONDS = 60
+HEALTH_SECONDS = 10
 END_SECONDS = 3
 KILL_SECONDS = 10
 LOG_BYTES = 8192
 NO_ANSWER = (OSError, HTTPException, ValueError)
 """What a request raises that a server does not answer."""
 NO_MODEL = "Until then FOOTNOTE_LLM=none answers with quotes."
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class LocalServer:
         self._retired = threading.Event()
         self._child: _Child | None = None
         self._address: Address | None = None
+        self._watchdog = Watchdog(self._end_if_hung)
 
     @property
     def process_id(self) -> int | None:
@@ -102,6 +110,44 @@ class LocalServer:
         child = self._child
         return child is None or not child.runs(within)
 
+    @contextmanager
+    def awaited(self) -> Iterator[Callable[[], None]]:
+        """End the server if it hangs while the block waits for it; call what is given at each word.
+
+        Whoever waits then finds the connection broken, and that the server has died.
+        """
+        with self._watchdog.waiting():
+            yield self._watchdog.heard
+
+    def gave_up(self, since: float) -> bool:
+        """Say whether the server has died, and end one that told nobody anything since then.
+
+        It may answer that it lives, and yet be locked up where the words are made.
+        """
+        if self.died():
+            return True
+        if self._watchdog.was_silent_since(since):
+            self._kill(self._child)
+        return False
+
+    def _end_if_hung(self) -> None:
+        child, address = self._child, self._address
+        if address is None:
+            return
+        connection = HTTPConnection(urlsplit(address.url).netloc, timeout=HEALTH_SECONDS)
+        try:
+            connection.request("GET", "/health")
+            connection.getresponse().read()
+        except (OSError, HTTPException):
+            _log.warning("the local language model hangs; it is ended, to be started anew")
+            self._kill(child)
+        finally:
+            connection.close()
+
+    def _kill(self, child: _Child | None) -> None:
+        if child is not None and child.process is not None:
+            child.process.kill()
+
     def post(self, path: str, body: object, *, seconds: float) -> tuple[int, dict[str, Any]]:
         """Return status and JSON answer of a request to the running server.
 
@@ -114,9 +160,11 @@ class LocalServer:
         connection = HTTPConnection(urlsplit(address.url).netloc, timeout=seconds)
         headers = {"Authorization": f"Bearer {address.key}", "Content-Type": "application/json"}
         try:
-            connection.request("POST", path, json.dumps(body), headers)
-            response = connection.getresponse()
-            answer = json.loads(response.read())
+            with self.awaited() as heard:
+                connection.request("POST", path, json.dumps(body), headers)
+                response = connection.getresponse()
+                answer = json.loads(response.read())
+                heard()
             return response.status, answer if isinstance(answer, dict) else {}
         finally:
             connection.close()

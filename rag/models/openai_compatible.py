@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -19,16 +18,22 @@ import httpx
 import openai
 
 from rag.errors import ConfigError, ModelError, ModelRejected, ModelUnavailable
-from rag.models.addresses import check_url, is_near
+from rag.models.addresses import check_url
+from rag.models.connection import Packed, TooMuch, causes, is_lost, watched, web_client
 from rag.models.deadline import Deadline
+from rag.models.question import Allowance, allowance, spent
 from rag.schema import Message, ProgressCallback, Usage
 
 RETRIES = 2
 FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 10
+"""What a reader may be kept waiting for nothing; quotes need no server."""
 SEED = 7
 QUOTED_CHARACTERS = 200
 CHARACTERS_PER_TOKEN = 100
 """More than tokenizers make of one token: a server past this ignores `max_tokens`."""
+MOST_BYTES = 4_000_000
+"""Of one answer: a token takes some hundreds of them on its way."""
 NO_KEY = "none"
 """Sent to servers that ask for no key: the client insists on one."""
 
@@ -40,6 +45,7 @@ NOT_COMPATIBLE = (
 )
 _KEY = "Set the right one in FOOTNOTE_LLM_KEY, FOOTNOTE_EMBEDDING_KEY or OPENAI_API_KEY."
 _SHORTER = "Ask a shorter question, or choose a model with more context."
+_NAME = "Check how its address is spelled, and that this machine is connected."
 _MODEL = "Check the spelling of the model's name, and that the address is right."
 _CHOOSE = "Choose another model, or update Footnote."
 
@@ -50,6 +56,8 @@ FAULTS: Final[Mapping[type[Exception], Fault]] = {
     httpx.TimeoutException: (ModelUnavailable, "did not answer in time", _AGAIN),
     httpx.HTTPError: (ModelUnavailable, "cut off the answer", _AGAIN),
     httpx.StreamError: (ModelUnavailable, "cut off the answer", _AGAIN),
+    TooMuch: (ModelRejected, "sends more than it was asked for", _CHOOSE),
+    Packed: (ModelRejected, "sends compressed data that nobody asked for", NOT_COMPATIBLE),
     json.JSONDecodeError: (ModelRejected, "sent something that is not JSON", NOT_COMPATIBLE),
     UnicodeDecodeError: (ModelRejected, "sent something that is not UTF-8", NOT_COMPATIBLE),
     openai.OpenAIError: (ModelRejected, "gave no usable answer", NOT_COMPATIBLE),
@@ -84,19 +92,12 @@ FAULTS: Final[Mapping[type[Exception], Fault]] = {
 _CAUGHT = tuple(FAULTS)
 
 
-_deadline_of_call: ContextVar[Deadline | None] = ContextVar("_deadline_of_call", default=None)
-
-
-def _watch(response: httpx.Response) -> None:
-    deadline, stream = _deadline_of_call.get(), response.extensions.get("network_stream")
-    if deadline is not None and stream is not None:
-        deadline.watch(stream.get_extra_info("socket"))
-
-
 class Endpoint:
     """A server, its key, and how its failures are told."""
 
-    def __init__(self, url: str, key: str | None, *, seconds: float, retries: int) -> None:
+    def __init__(
+        self, url: str, key: str | None, *, seconds: float, retries: int, most_bytes: int
+    ) -> None:
         self.host = check_url(url)
         self.key = key or NO_KEY
         if not self.key.isascii() or not self.key.isprintable() or " " in self.key:
@@ -104,7 +105,8 @@ class Endpoint:
                 f"The key for {self.host} has characters that no key has. Copy it again, "
                 "without quotes or line ends."
             )
-        self._url, self._seconds, self._retries = url, seconds, retries
+        self._url, self._seconds = url, seconds
+        self._retries, self._most_bytes = retries, most_bytes
         self._lock = threading.Lock()
         self._client: openai.OpenAI | None = None
 
@@ -117,19 +119,11 @@ class Endpoint:
             return self._client
 
     def _connect(self) -> openai.OpenAI:
-        web = httpx.Client(
-            # A redirect would send the documents to a host that nobody named.
-            follow_redirects=False,
-            # A proxy of the environment may be the only way out, but must not see what is
-            # meant for this machine or the own network.
-            trust_env=not is_near(self.host),
-            event_hooks={"response": [_watch]},
-        )
         client = openai.OpenAI(
             base_url=self._url,
             api_key=self.key,
             max_retries=0,  # `call` retries, within the deadline
-            http_client=web,
+            http_client=web_client(self.host, most_bytes=self._most_bytes),
         )
         # The client took these from the environment, for OpenAI; this may be somebody else.
         client.organization = client.project = None
@@ -139,7 +133,9 @@ class Endpoint:
     @contextmanager
     def session(self) -> Iterator[Deadline]:
         """Give one answer its time, and turn what goes wrong into errors of ours."""
-        deadline = Deadline(self._seconds)
+        deadline = Deadline(self._seconds, spent=spent())
+        if deadline.passed:
+            raise self.late(deadline)
         try:
             yield deadline
         except _CAUGHT as exc:
@@ -147,21 +143,31 @@ class Endpoint:
         finally:
             deadline.cancel()
 
-    def call(self, request: Callable[[httpx.Timeout], _T], deadline: Deadline) -> _T:
-        """Return what `request` returns, trying again what may pass."""
+    def call(
+        self,
+        request: Callable[[httpx.Timeout], _T],
+        deadline: Deadline,
+        *,
+        mend: Callable[[Exception], bool] = lambda _: False,
+    ) -> _T:
+        """Return what `request` returns, trying again what may pass.
+
+        `mend` may change the request after a failure; it tells whether that is worth a try.
+        """
+        counted = allowance() or Allowance(self._retries)
         for attempt in range(self._retries + 1):
-            token = _deadline_of_call.set(deadline)
             try:
-                return request(httpx.Timeout(connect=5, read=deadline.left(), write=10, pool=5))
+                with watched(deadline):
+                    return request(httpx.Timeout(connect=5, read=deadline.left(), write=10, pool=5))
             except _CAUGHT as exc:
-                error = self.typed(exc, deadline)
-                pause = _pause(exc, attempt)
-                final = attempt == self._retries or pause >= deadline.left()
-                if final or not isinstance(error, ModelUnavailable):
+                error, mended = self.typed(exc, deadline), mend(exc)
+                pause = 0.0 if mended else _pause(exc, attempt)
+                may_pass = mended or (isinstance(error, ModelUnavailable) and not is_lost(exc))
+                has_time = pause < min(deadline.left(), LONGEST_PAUSE_SECONDS)
+                if attempt == self._retries or not (counted.retries and may_pass and has_time):
                     raise error from self._cause(exc)
-            finally:
-                _deadline_of_call.reset(token)
-            # As long as the server asked for, or longer each time; never past the deadline.
+            counted.retries -= 1
+            # As long as the server asked for, or longer each time.
             time.sleep(pause)
         raise AssertionError("unreachable")
 
@@ -200,6 +206,12 @@ class Endpoint:
 
 
 def _fault_of(exc: Exception) -> Fault:
+    for cause in causes(exc):
+        # The client wraps what goes wrong below it.
+        if isinstance(cause, TooMuch | Packed):
+            return FAULTS[type(cause)]
+    if is_lost(exc):
+        return ModelUnavailable, "cannot be found by its name", _NAME
     if isinstance(exc, openai.APIStatusError):
         if 300 <= exc.status_code < 400:
             return ModelRejected, "redirects to another address", "Set that address instead."
@@ -239,8 +251,8 @@ def _pause(exc: Exception, attempt: int) -> float:
 class OpenAICompatibleChat:
     """A ChatModel behind an OpenAI-compatible server.
 
-    A reply that reached `max_tokens` ends without complaint: its `Usage` then counts as many
-    completion tokens, and its last sentence may be unfinished.
+    A reply that was cut for its length ends without complaint: its `Usage` then counts
+    `max_tokens` or more, and its last sentence may be unfinished.
     """
 
     def __init__(
@@ -256,7 +268,7 @@ class OpenAICompatibleChat:
         """Speak to `model` at the base URL `url`; `extra` goes into the body of each request."""
         self.name = model
         self._model, self._extra = model, dict(extra or {})
-        self._endpoint = Endpoint(url, key, seconds=seconds, retries=retries)
+        self._endpoint = Endpoint(url, key, seconds=seconds, retries=retries, most_bytes=MOST_BYTES)
         self._refused: frozenset[str] = frozenset()
 
     @property
@@ -288,7 +300,9 @@ class OpenAICompatibleChat:
         }
         with (
             self._endpoint.session() as deadline,
-            self._endpoint.call(partial(self._open, options), deadline) as reply,
+            self._endpoint.call(
+                partial(self._open, options), deadline, mend=partial(self._leave_out, options)
+            ) as reply,
         ):
             yield from self._pieces(reply, max_tokens, deadline)
 
@@ -296,23 +310,26 @@ class OpenAICompatibleChat:
         """Return None: a request more for each sentence would cost its owner money."""
 
     def _open(self, options: Mapping[str, Any], timeout: httpx.Timeout) -> Any:
-        while True:
-            try:
-                return self._endpoint.client.chat.completions.create(
-                    model=self._model,
-                    stream=True,
-                    extra_body=self._extra,
-                    timeout=timeout,
-                    **_without(options, self._refused),
-                )
-            except openai.BadRequestError as exc:
-                refused = _refused_option(exc, set(options) - self._refused)
-                if refused is None:
-                    raise
-                self._refused |= {refused}
+        return self._endpoint.client.chat.completions.create(
+            model=self._model,
+            stream=True,
+            extra_body=self._extra,
+            timeout=timeout,
+            **_without(options, self._refused),
+        )
+
+    def _leave_out(self, options: Mapping[str, Any], exc: Exception) -> bool:
+        """Leave out from now on what the server does not take; tell whether that is new."""
+        if not isinstance(exc, openai.BadRequestError):
+            return False
+        refused = _refused_option(exc, set(options) - self._refused)
+        if refused is not None:
+            self._refused |= {refused}
+        return refused is not None
 
     def _pieces(self, reply: Any, max_tokens: int, deadline: Deadline) -> Generator[str | Usage]:
-        finished, usage, room = False, None, CHARACTERS_PER_TOKEN * (max_tokens + 1)
+        finished, is_cut, usage = False, False, None
+        room = CHARACTERS_PER_TOKEN * (max_tokens + 1)
         for chunk in reply:
             text, reason, counted = self._read(chunk)
             room -= len(text)
@@ -323,6 +340,7 @@ class OpenAICompatibleChat:
             if reason == "content_filter":
                 raise self._endpoint.error(ModelRejected, "withheld the answer", _CHOOSE)
             finished, usage = finished or reason is not None, counted or usage
+            is_cut = is_cut or reason == "length"
             if deadline.passed:
                 raise self._endpoint.late(deadline)
             if text:
@@ -330,6 +348,10 @@ class OpenAICompatibleChat:
         if not finished:
             # The client takes the end of a connection for the end of the answer.
             raise self._unfinished(reply, deadline)
+        if is_cut:
+            # Not every server counts, and one whose context is full has counted fewer.
+            usage = usage or Usage()
+            usage = Usage(usage.prompt_tokens, max(usage.completion_tokens, max_tokens))
         if usage is not None:
             yield usage
 

@@ -16,6 +16,8 @@ from rag.errors import ModelError, ModelRejected
 from rag.models.openai_compatible import RETRIES, Endpoint
 
 EMBEDDING_BATCH = 64
+MOST_BYTES = 32_000_000
+"""Of one batch: the longest vectors in use take a fifth of it."""
 
 
 class OpenAICompatibleEmbedder:
@@ -31,7 +33,7 @@ class OpenAICompatibleEmbedder:
         retries: int = RETRIES,
     ) -> None:
         self._model = model
-        self._endpoint = Endpoint(url, key, seconds=seconds, retries=retries)
+        self._endpoint = Endpoint(url, key, seconds=seconds, retries=retries, most_bytes=MOST_BYTES)
         self._dimensions: int | None = None
 
     @property

@@ -14,16 +14,19 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from rag.models.local_server import CONTEXT_TOKENS, NO_ANSWER, Address, LocalServer
+from rag.errors import ModelUnavailable
+from rag.models.local_server import CONTEXT_TOKENS, NO_ANSWER, NO_MODEL, Address, LocalServer
 from rag.schema import Message, ProgressCallback
 
 KEPT_STATES = 4
 EVALUATION_SECONDS = 300
+RECALL_SECONDS = 60
+"""What a question waits for a model that is being made ready, which may take minutes."""
 STATE_SECONDS = 30
 STALE_SECONDS = 3600
 
@@ -58,8 +61,12 @@ class PrefixCache:
                 self._prefixes.append(prefix)
 
     def recall(self, messages: Sequence[Message]) -> None:
-        """Put back the state of the longest warmed beginning of these messages."""
-        with self._lock:
+        """Put back the state of the longest warmed beginning of these messages.
+
+        Raises:
+            ModelError: the server cannot be started, or is still being made ready.
+        """
+        with self._held(RECALL_SECONDS):
             address = self._server.start()
             begins = [p for p in self._prefixes if tuple(messages[: len(p)]) == p]
             if not begins:
@@ -69,6 +76,18 @@ class PrefixCache:
             if self._in_slot != (address, prefix):
                 self._restore(address, prefix)
                 self._in_slot = address, prefix
+
+    @contextlib.contextmanager
+    def _held(self, seconds: float) -> Iterator[None]:
+        if not self._lock.acquire(timeout=seconds):
+            raise ModelUnavailable(
+                "The local language model is still being made ready. Ask again in a minute. "
+                f"{NO_MODEL}"
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _evaluate(self, prefix: tuple[Message, ...]) -> bool:
         """Have the server read the messages; say whether it had most of them already."""

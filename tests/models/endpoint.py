@@ -23,7 +23,7 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint(*replies: Reply) -> Iterator[Endpoint]:
+def endpoint(*replies: Reply, port: int = 0) -> Iterator[Endpoint]:
     """Serve the replies in order; the last one again and again."""
     script = list(replies)
 
@@ -44,7 +44,7 @@ def endpoint(*replies: Reply) -> Iterator[Endpoint]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     seen = Endpoint(f"http://127.0.0.1:{server.server_port}/v1")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -1,8 +1,9 @@
 """A stand-in for the server process: the same protocol, no model. What it does, its "weights" say.
 
-ok: serves; a prompt that says "die" ends it in the middle of the answer. deaf: and does not
-end when it should. forgetful: and refuses to save or restore. refuse, bare, killed,
-hang, garbage: do not start.
+ok: serves; a prompt that says "die" ends it in the middle of the answer, "freeze" stops it there,
+"stick" is not answered though it lives, "ponder" only after a while. The answer is the last fact
+of the prompt that has the number 1. deaf: and does not end when it should. forgetful: and refuses
+to save or restore. refuse, bare, killed, hang, garbage: do not start.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import signal
 import sys
 import threading
@@ -28,10 +30,14 @@ STATES = Path(PARAMETERS["states"])
 SLOT = ""
 # Seconds: more than any test waits, so that it has to be killed; fewer than for ever.
 LONG = 60
+PONDERED = 1.5
 
 
 class Handler(BaseHTTPRequestHandler):
     """Serves one slot, which holds the text it saw last."""
+
+    def do_GET(self) -> None:
+        self.answer(200, {"status": "ok"})
 
     def do_POST(self) -> None:
         global SLOT
@@ -65,17 +71,26 @@ class Handler(BaseHTTPRequestHandler):
             words = [] if "silent" in prompt else [{"top_logprobs": likely}]
             choice = {"logprobs": {"content": words}}
             return self.answer(200, {"timings": timings, "choices": [choice]})
-        self.stream("die" in prompt)
+        self.stream(prompt)
         return None
 
-    def stream(self, dies: bool) -> None:
+    def stream(self, prompt: str) -> None:
+        if "stick" in prompt:
+            time.sleep(LONG)  # as long as whoever asks has patience
+        if "ponder" in prompt:
+            time.sleep(PONDERED)  # longer than the tests let it be silent
+        facts = re.findall(r"^1\. (.*)", prompt, re.MULTILINE)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
-        self.chunk("All ", None)
-        if dies:
+        first, _, rest = (facts[-1] if facts else "All well.").partition(" ")
+        self.chunk(f"{first} ", None)
+        if "die" in prompt:
             os.kill(os.getpid(), signal.SIGKILL)
-        self.chunk("well.", "stop")
+        if "freeze" in prompt:
+            # To this thread: it must not get to write the rest before the others have stopped.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+        self.chunk(rest, "stop")
         self.wfile.write(b"data: [DONE]\n\n")
 
     def chunk(self, text: str, finish: str | None) -> None:

@@ -151,7 +151,7 @@ def test_a_local_model_tells_how_likely_a_word_is(tmp_path: Path) -> None:
         assert chat.odds(HELLO, word="yes") == pytest.approx(math.log(0.3 / 0.7))
         assert (chat.odds(HELLO, word="never") or 0) < -10
         assert chat.odds([Message("user", "silent")], word="yes") is None
-        with pytest.raises(ModelUnavailable, match="Try again"):
+        with pytest.raises(ModelUnavailable, match="Ask again"):
             chat.odds([Message("user", "die")], word="yes")
         assert chat.odds(HELLO, word="yes") == pytest.approx(math.log(0.3 / 0.7))
 
