@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
 
-from rag.answering import QUOTING, Manner, Task, answer
+from rag.answering import QUOTING, Manner, Task, answer, fit_to_show
 from rag.library import Library
 from rag.prompts import REFUSAL
 from rag.retrieval import Found
@@ -58,7 +58,7 @@ def answer_parts(
     for task in tasks:
         cited = sum(len(part.citations) for part in done)
         glue = "\n\n" if done else ""
-        refusal = f"{REFUSAL.rstrip('.')}: “{task.question}”"
+        refusal = f"{REFUSAL.rstrip('.')}: “{fit_to_show(task.question)}”"
         for event in answer(task, how, first_number=cited + 1, refusal=refusal):
             if event.answer is not None:
                 done.append(event.answer)
