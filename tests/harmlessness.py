@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from rag.answering import fit_to_show
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 _LOADS = {"image": "image", "link_open": "link", "html_inline": "HTML", "html_block": "HTML"}
@@ -65,6 +67,13 @@ def tags_of(html: str) -> list[str]:
     parser.feed(html)
     parser.close()
     return parser.found
+
+
+def linked_in(texts: Iterable[str]) -> set[str]:
+    """Return what a viewer would make links of, once the markup in these texts is none."""
+    return {
+        found[0].rstrip(_AFTER) for text in texts for found in _BARE.finditer(fit_to_show(text))
+    }
 
 
 def _hidden(text: str) -> Iterator[str]:
