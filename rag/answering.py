@@ -8,7 +8,7 @@ quotes; a sentence nothing supports is never shown as an answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
@@ -17,18 +17,18 @@ from rag.antecedents import with_antecedent
 from rag.calibration import Calibration, named
 from rag.citing import (
     Support,
-    drop_markers,
     echoes,
+    fit_to_show,
     is_short,
     joined_initials,
     verify,
     weighed,
     with_markers,
-    without_markers,
+    without_cited,
 )
 from rag.errors import ModelError
 from rag.expecting import asks_for_views
-from rag.guarding import addresses, harmless
+from rag.guarding import addresses
 from rag.prompts import NONE, REFUSAL, answer_messages, reading_messages, refuses
 from rag.retrieval import Found
 from rag.schema import Answer, ChatModel, Citation, Event, Evidence, Sentence, Usage
@@ -278,7 +278,7 @@ def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event
                 done = max(done, whole)
                 if spans and not refuses(reply):
                     # Nothing has verified it yet, so it may name no address at all.
-                    words = _without_cited(reply[spans[-1][0] :].strip(), known=())
+                    words = without_cited(reply[spans[-1][0] :].strip(), known=())
                     yield Event("writing", draft=fit_to_show(words))
     except ModelError as error:
         kept = "what it had written so far is kept" if draft.sentences else "this is quoted"
@@ -310,7 +310,7 @@ def _checked(draft: _Draft, text: str) -> Iterator[Event]:
     """Yield a sentence of the model if the evidence supports it, nothing otherwise."""
     # What a model cites by itself is not believed, nor taken for a number it states.
     known = addresses(e.text for e in draft.task.context)
-    sentence = " ".join(_without_cited(text, known=known).split())
+    sentence = " ".join(without_cited(text, known=known).split())
     if refuses(sentence):
         return
     started = time.monotonic()
@@ -335,18 +335,6 @@ def _supported(draft: _Draft, sentence: str) -> Support:
     if support.verdict == "unsupported" or is_short(sentence):
         return support
     return weighed(support, task.alike(sentence, " ".join(e.text for e in support.evidence)))
-
-
-def _without_cited(text: str, *, known: Collection[str]) -> str:
-    """Return what a model wrote without what it cites, and without addresses not known."""
-    # Again at the end: "java[1]script:" has become one.
-    return harmless(drop_markers(harmless(text, known=known)), known=known)
-
-
-def fit_to_show(text: str) -> str:
-    """Return words of a document, or of somebody else, as they may stand in an answer."""
-    # Again at the end: "[x][1]" has become "[x](1)".
-    return harmless(without_markers(harmless(text)))
 
 
 def _is_within(inner: Evidence, outer: Evidence) -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
-from rag.guarding import addresses
+from rag.guarding import addresses, harmless
 from rag.schema import Evidence, Verdict
 from rag.words import fold, names, negations, numbers, stem, terms, words
 
@@ -125,6 +125,18 @@ def without_markers(text: str) -> str:
 def drop_markers(text: str) -> str:
     """Return a text of a model without what it cites, nor the spaces before that."""
     return _CITED.sub("", text)
+
+
+def without_cited(text: str, *, known: Collection[str]) -> str:
+    """Return what a model wrote without what it cites, and without addresses not known."""
+    # Again at the end: "java[1]script:" has become one.
+    return harmless(drop_markers(harmless(text, known=known)), known=known)
+
+
+def fit_to_show(text: str) -> str:
+    """Return words of a document, or of somebody else, as they may stand in an answer."""
+    # Again at the end: "[x][1]" has become "[x](1)".
+    return harmless(without_markers(harmless(text)))
 
 
 def markers(text: str) -> list[int]:

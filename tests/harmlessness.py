@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from rag.answering import fit_to_show
+from rag.citing import fit_to_show
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 _LOADS = {"image": "image", "link_open": "link", "html_inline": "HTML", "html_block": "HTML"}
@@ -20,7 +20,7 @@ _BARE = re.compile(
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
     re.IGNORECASE,
 )
-_COMMAND = re.compile(r"\\(?:(?:href|url)(?![A-Za-z])|include|html)")
+_COMMAND = re.compile(r"(?<!\\)(?:\\\\)*\\(?:(?:href|url)(?![A-Za-z])|include|html)")
 # Invisible characters that belong to emoji and to the words of some scripts.
 _JOINERS = "\u200c\u200d\ufe0f"
 _SELECTORS = (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), 0x034F, 0x3164, 0x115F, 0x1160)
@@ -58,7 +58,12 @@ def dangers_of(text: str, *, known: Collection[str] | None = ()) -> list[str]:
 
     It may name the `known` addresses; with None, any, as plain text.
     """
-    return [*_hidden(text), *_tags(text), *_rendered(text), *_linked(text, known)]
+    return [*_hidden(text), *markup_in(text, known=known)]
+
+
+def markup_in(text: str, *, known: Collection[str] | None = ()) -> list[str]:
+    """Return what of a text a browser or a viewer of Markdown would not show as words."""
+    return [*_tags(text), *_rendered(text), *_linked(text, known)]
 
 
 def tags_of(html: str) -> list[str]:
