@@ -10,6 +10,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tests.eval.test_html import with_words, written
 from tests.forced_outputs import forced_outputs
 from tests.harmlessness import markup_in, tags_of
 from tests.ui.forged import forged
-from ui import exporting
+from ui import exporting, listing
 from ui.naming import document_name, file_name
 from ui.terminal import Terminal
 
@@ -124,6 +125,18 @@ def test_names_of_documents_hide_nothing() -> None:
         for name in (document_name(file), file_name(file)):
             assert not steers(name), forced.name
             assert "\n" not in name
+
+
+def test_listed_titles_are_words() -> None:
+    """However a conversation is called."""
+    for forced in OUTPUTS:
+        talk = Conversation("c1", forced.text, NOW, NOW, 1)
+        plain = replace(talk, title="x")
+        lists = [
+            listing.conversations([one], current=None, searched=False, now=datetime.now(UTC))
+            for one in (talk, plain)
+        ]
+        assert tags_of(lists[0]) == tags_of(lists[1]), forced.name
 
 
 class Attributes(HTMLParser):
