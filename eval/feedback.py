@@ -122,6 +122,8 @@ def _place(citation: Citation, answer: Answer, names: Mapping[str, str]) -> Evid
 
 def _write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    # JSON leaves these as they are, and some terminals obey them.
+    text = text.translate({code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)})
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

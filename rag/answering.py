@@ -17,17 +17,18 @@ from rag.antecedents import with_antecedent
 from rag.calibration import Calibration, named
 from rag.citing import (
     Support,
-    drop_markers,
     echoes,
+    fit_to_show,
     is_short,
     joined_initials,
     verify,
     weighed,
     with_markers,
-    without_markers,
+    without_cited,
 )
 from rag.errors import ModelError
 from rag.expecting import asks_for_views
+from rag.guarding import addresses
 from rag.prompts import NONE, REFUSAL, answer_messages, reading_messages, refuses
 from rag.retrieval import Found
 from rag.schema import Answer, ChatModel, Citation, Event, Evidence, Sentence, Usage
@@ -127,7 +128,7 @@ class _Draft:
     def accept(self, text: str, support: Support, *, lead: str = "") -> str:
         """Add a verified sentence, led by words of ours; return the text to show for it."""
         cited = tuple(self._cite(evidence) for evidence in support.evidence)
-        sentence = Sentence(without_markers(text), cited, support.verdict)
+        sentence = Sentence(fit_to_show(text), cited, support.verdict)
         glue = " " if self.sentences else ""
         self.sentences.append(sentence)
         shown = glue + lead + with_markers(sentence.text, [c.number for c in cited])
@@ -181,7 +182,8 @@ def answer(
     if draft.sentences and asks_for_views(task.question):
         for evidence in _elsewhere(draft):
             document = evidence.passage.document
-            lead = f"Elsewhere (“{document.title or PurePath(document.uri).name}”): "
+            name = fit_to_show(document.title or PurePath(document.uri).name)
+            lead = f"Elsewhere (“{name}”): "
             yield Event("writing", text=draft.quote(evidence, lead=lead))
     if refused:
         draft.said = refusal
@@ -277,11 +279,14 @@ def _written(draft: _Draft, model: ChatModel, max_tokens: int) -> Iterator[Event
                     yield from _checked(draft, reply[start:end])
                 done = max(done, whole)
                 if spans and not refuses(reply):
-                    yield Event("writing", draft=reply[spans[-1][0] :].strip())
+                    # Nothing has verified it yet, so it may name no address at all.
+                    words = without_cited(reply[spans[-1][0] :].strip(), known=())
+                    yield Event("writing", draft=fit_to_show(words))
     except ModelError as error:
         draft.broke_off = True
         kept = "what it had written so far is kept" if draft.sentences else "this is quoted"
-        draft.notice = f"The language model did not finish, so {kept}. {error}"
+        # It may hold words of the server.
+        draft.notice = fit_to_show(f"The language model did not finish, so {kept}. {error}")
     else:
         rest = split_sentences(reply)[done:]
         # At the limit the last sentence was cut off; alone, it is better than none.
@@ -317,7 +322,8 @@ def _whole(reply: str, spans: Sequence[Span]) -> int:
 def _checked(draft: _Draft, text: str) -> Iterator[Event]:
     """Yield a sentence of the model if the evidence supports it, nothing otherwise."""
     # What a model cites by itself is not believed, nor taken for a number it states.
-    sentence = " ".join(drop_markers(text).split())
+    known = addresses(e.text for e in draft.task.context)
+    sentence = " ".join(without_cited(text, known=known).split())
     if refuses(sentence):
         return
     started = time.monotonic()
@@ -326,7 +332,7 @@ def _checked(draft: _Draft, text: str) -> Iterator[Event]:
     timings = draft.task.timings
     timings["verification"] = timings.get("verification", 0.0) + time.monotonic() - started
     already = {s.text for s in draft.sentences}
-    if support.verdict != "unsupported" and without_markers(sentence) not in already:
+    if support.verdict != "unsupported" and fit_to_show(sentence) not in already:
         draft.is_written = True
         yield Event("writing", text=draft.accept(sentence, support))
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
+from rag.guarding import addresses, harmless
 from rag.schema import Evidence, Verdict
 from rag.words import fold, names, negations, numbers, stem, terms, words
 
@@ -20,6 +21,10 @@ from rag.words import fold, names, negations, numbers, stem, terms, words
 # embedded model; the words of the question are free, for an answer may repeat them.
 _SUPPORTED, _PARTIAL = 0.8, 0.4
 _MARKER = re.compile(r"\[(\d+)\]")
+# What looks like one of ours, in other brackets or as a footnote; and what models cite by.
+_OPEN, _CLOSE = r"[\[［【〔〖〚⟦⁅❲﹝]", r"[\]］】〕〗〛⟧⁆❳﹞]"
+_LIKE_MARKER = re.compile(rf"{_OPEN}[\^#]?(\d+){_CLOSE}")
+_CITED = re.compile(rf"\s*{_OPEN}[\^#]?\d+(?:\s?[,;–-]\s?\d+)*(?:†[^\[\]【】]{{0,80}})?{_CLOSE}")
 _INITIALS_APART = re.compile(r"\b(?:[A-Z]\. )+[A-Z]\.")
 # A sentence and its quotes, read together by the reranker, that have less than these log-odds of
 # being about the same are not supported, or not at all. What joins words of the question to
@@ -51,6 +56,7 @@ class _Claim:
     told: frozenset[str]
     asked: frozenset[str]
     words: tuple[str, ...]
+    addresses: frozenset[str]
 
 
 def verify(sentence: str, evidence: Sequence[Evidence], *, question: str) -> Support:
@@ -112,13 +118,25 @@ def weighed(support: Support, alike: float) -> Support:
 
 
 def without_markers(text: str) -> str:
-    """Return a text in which no [n] can be taken for a marker of ours."""
-    return _MARKER.sub(r"(\1)", text)
+    """Return a text in which no [n], nor what looks like one, can be taken for ours."""
+    return _LIKE_MARKER.sub(r"(\1)", text)
 
 
 def drop_markers(text: str) -> str:
-    """Return a text without its markers, nor the spaces before them."""
-    return re.sub(rf"\s*{_MARKER.pattern}", "", text)
+    """Return a text of a model without what it cites, nor the spaces before that."""
+    return _CITED.sub("", text)
+
+
+def without_cited(text: str, *, known: Collection[str]) -> str:
+    """Return what a model wrote without what it cites, and without addresses not known."""
+    # Again at the end: "java[1]script:" has become one.
+    return harmless(drop_markers(harmless(text, known=known)), known=known)
+
+
+def fit_to_show(text: str) -> str:
+    """Return words of a document, or of somebody else, as they may stand in an answer."""
+    # Again at the end: "[x][1]" has become "[x](1)".
+    return harmless(without_markers(harmless(text)))
 
 
 def markers(text: str) -> list[int]:
@@ -182,6 +200,7 @@ def _claim(sentence: str, question: str) -> _Claim:
         told=said - asked,
         asked=asked,
         words=tuple(fold(word) for word in words(sentence)),
+        addresses=addresses([sentence]),
     )
 
 
@@ -201,6 +220,8 @@ def _judge(claim: _Claim, evidence: Sequence[Evidence]) -> Support:
     overlap = len(claim.terms & held) / len(claim.terms) if claim.terms else share
     contradicted = (
         not claim.numbers <= _numbers(texts)
+        # An address of another source, beside these words, would lead astray.
+        or not (not claim.addresses or claim.addresses <= addresses(texts))
         or not _denial_holds(claim, texts)
         or any(_reverses(claim, text) for text in texts)
     )

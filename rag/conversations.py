@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 
+from rag.cleaning import clean_line
 from rag.database import Connection, Database, Row
 from rag.errors import UnknownConversation, UsageError
 from rag.schema import Answer, Conversation, Exchange, Feedback
@@ -202,7 +203,7 @@ def _unknown(identity: str, kind: str = "conversation") -> UnknownConversation:
 
 
 def _short(title: str) -> str:
-    line = " ".join(title.split()) or "Untitled"
+    line = clean_line(title) or "Untitled"
     return line if len(line) <= _LONGEST_TITLE else line[: _LONGEST_TITLE - 1].rstrip() + "…"
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rag.cleaning import clean_characters
 from rag.errors import QuestionError, UsageError
 from rag.schema import Answer, Turn
 from rag.words import content_words, fold, words
@@ -62,7 +63,11 @@ _NAMES = 3
 
 
 def checked(question: str, *, longest: int) -> str:
-    """Return a question that can be worked on; raises QuestionError for any other."""
+    """Return a question that can be worked on; raises QuestionError for any other.
+
+    As in documents, what cannot be seen in it is not meant to be asked.
+    """
+    question = clean_characters(question)
     if not question.strip():
         raise QuestionError("The question is empty. Write what you want to know.")
     if len(question) > longest:
@@ -70,8 +75,7 @@ def checked(question: str, *, longest: int) -> str:
             f"The question has {len(question):,} characters, the limit is {longest:,}. "
             "Shorten it, or add the text as a document and ask about it."
         )
-    # Lone surrogates cannot be stored, sent or shown.
-    return question.encode("utf-8", "replace").decode()
+    return question
 
 
 def turns_of(history: Iterable[Any]) -> tuple[Turn, ...]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import chain, zip_longest
 
 from rag.answering import QUOTING, Manner, Task, answer
+from rag.citing import fit_to_show
 from rag.library import Library
 from rag.models.question import OneQuestion
 from rag.prompts import REFUSAL
@@ -61,7 +62,7 @@ def answer_parts(
     for task in tasks:
         cited = sum(len(part.citations) for part in done)
         glue = "\n\n" if done else ""
-        refusal = f"{REFUSAL.rstrip('.')}: “{task.question}”"
+        refusal = f"{REFUSAL.rstrip('.')}: “{fit_to_show(task.question)}”"
         for event in answer(task, how, first_number=cited + 1, refusal=refusal):
             if event.answer is not None:
                 done.append(event.answer)

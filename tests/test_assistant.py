@@ -247,7 +247,7 @@ def test_answer_survives_json(shelf: Path) -> None:
 # Questions --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("question", ["", "   ", "\n\t", "x" * 20_000])
+@pytest.mark.parametrize("question", ["", "   ", "\n\t", "\0\u200b", "x" * 20_000])
 def test_question_that_cannot_be_asked(shelf: Path, question: str) -> None:
     """An empty or endless question is refused on the call, not at the first event."""
     with reader(shelf) as assistant:
@@ -257,12 +257,21 @@ def test_question_that_cannot_be_asked(shelf: Path, question: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["???", "\x00", "\ud800 bridge", '" OR *', "the", "橋", "NEAR(", "'; DROP TABLE x"]
+    "question",
+    ["???", "\x00 bridge", "\ud800 bridge", '" OR *', "the", "橋", "NEAR(", "'; DROP TABLE x"],
 )
 def test_odd_question_is_answered_or_refused(shelf: Path, question: str) -> None:
     """A question of odd signs finds something or nothing, and ends in an answer."""
     with reader(shelf) as assistant:
         promises_hold(assistant, assistant.ask(question))
+
+
+def test_what_cannot_be_seen_in_a_question_is_not_asked(shelf: Path) -> None:
+    """Hidden words, turned letters and what a terminal obeys are left out, as in documents."""
+    hidden = "".join(chr(0xE0000 + ord(c)) for c in "and the harbour")
+    with reader(shelf) as assistant:
+        answer = assistant.ask(f"\u202eWho designed{hidden} the\x1b Anders\u200b Bridge?")
+    assert answer.question == QUESTION
 
 
 @pytest.mark.parametrize("k", [1, 2, 50])

@@ -72,6 +72,12 @@ def test_cut_takes_an_exchange_and_what_follows(conversations: Conversations) ->
         conversations.cut(started.id, exchanges[2].id)
 
 
+def test_titles_hide_nothing(conversations: Conversations) -> None:
+    """What turns letters round, or is obeyed by a terminal, is no part of a title."""
+    started = conversations.start("\u202eWhere\x1b[31m?\u200b\U000e0041")
+    assert started.title == "Where[31m?"
+
+
 def test_titles_are_one_short_line(conversations: Conversations) -> None:
     """White space is joined and length is bounded; an empty new title is refused."""
     started = conversations.start("a\n b " + "c" * 500)

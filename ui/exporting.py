@@ -5,17 +5,22 @@ Knows nothing of where conversations are kept.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from rag import Answer, Citation, Conversation, Exchange
 from ui.naming import document_name, file_name
+from ui.wording import as_json as json_text
+from ui.wording import clean
 
 # What Markdown would take for markup. A text keeps its words and loses its looks.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
-_LINE_START = re.compile(r"^(\s*)([-+=>]|\d+[.)])", re.MULTILINE)
+# Addresses, too: many viewers make links of those that stand alone.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$@]|:(?=/)|(?<=www)\.)", re.IGNORECASE)
+_MARKER = re.compile(r"\s*\[(\d+)\]")
+_LINE_START = re.compile(r"^(\s*\d*)([-+=.)])", re.MULTILINE)
+# Not with a backslash: a browser, were it given the file, would still see a tag.
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 def markdown(conversation: Conversation, exchanges: Sequence[Exchange]) -> str:
@@ -39,12 +44,15 @@ def answer_markdown(answer: Answer) -> str:
 def with_notes(answer: Answer, *, first: int) -> tuple[str, list[str]]:
     """Return the text of an answer with Markdown's footnote marks, and the footnotes."""
     numbers = {c.number: first + n for n, c in enumerate(answer.citations)}
-    marked = re.sub(
-        r"\s*\[(\d+)\]",
-        lambda m: f"\0{numbers[int(m[1])]}\0" if int(m[1]) in numbers else m[0],
-        answer.text,
-    )
-    text = re.sub("\0(\\d+)\0", r"[^\1]", plain(marked))
+    parts: list[str] = []
+    start = 0
+    for marker in _MARKER.finditer(answer.text):
+        if int(marker[1]) in numbers:
+            parts += [plain(answer.text[start : marker.start()]), f"[^{numbers[int(marker[1])]}]"]
+            start = marker.end()
+    parts.append(plain(answer.text[start:]))
+    # What follows a mark at once could make a link of it.
+    text = "".join(re.sub(r"^(?=[(:])", r"\\", part) for part in parts)
     return text, [f"[^{numbers[c.number]}]: {note(c)}" for c in answer.citations]
 
 
@@ -67,7 +75,7 @@ def as_json(conversation: Conversation, exchanges: Sequence[Exchange]) -> str:
         "changed_at": conversation.changed_at,
         "exchanges": [{"asked_at": e.asked_at, **e.answer.to_dict()} for e in exchanges],
     }
-    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+    return json_text(data)
 
 
 def slug(title: str) -> str:
@@ -76,5 +84,6 @@ def slug(title: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text that Markdown shows as it is."""
-    return _LINE_START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", text))
+    """Return a text that Markdown shows as it is, and a terminal, too."""
+    escaped = "&lt;".join(_SPECIAL.sub(r"\\\1", part) for part in _TAG.split(clean(text)))
+    return _LINE_START.sub(r"\1\\\2", escaped)

@@ -33,6 +33,7 @@ from ui.keeping import Keeper
 from ui.line import Full, Line, Room
 from ui.running import POLL_SECONDS, Run
 from ui.view import Past, View, opening, past_of, view_of
+from ui.wording import clean
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Handlers:
 
         Documents whose ids are in `left_out` are not looked at.
         """
-        question = question.strip()
+        question = clean(question).strip()
         # A second question of the same page, sent before the page could show it is busy.
         if not question or self._is_busy(session):
             return

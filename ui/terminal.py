@@ -6,7 +6,6 @@ interpreted: control characters are taken out, and markup stays what it is, char
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +23,7 @@ from rag import AddReport, Answer, Check, Document, Event, Hit, Progress
 from ui.wording import (
     amount_of,
     answer_summary,
+    as_json,
     clean,
     count_of,
     dropped_from,
@@ -75,10 +75,7 @@ class Terminal:
 
     def show_json(self, value: Any) -> None:
         """Print a value as one JSON document."""
-        text = json.dumps(value, ensure_ascii=False, indent=2)
-        # JSON leaves these as they are, and some terminals obey them.
-        steering = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
-        self._out.file.write(text.translate(steering) + "\n")
+        self._out.file.write(as_json(value))
 
     def show_answer(self, answer: Answer) -> None:
         """Print an answer with its quotes, or a refusal with the nearest passages."""

@@ -5,22 +5,26 @@ Knows nothing of terminals, and prints nothing.
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 import unicodedata
 from collections import Counter
+from typing import Any
 
 from rag import AddReport, Answer, Citation, Document, Progress
 
 _LINES_OF_A_PASSAGE = 3
 _FIRST_PLURAL = re.compile(r"(?<=\w)s\b")
-# Characters that turn the reading order. Others of their category (Cf), such as zero-width
-# joiners, belong to the words of some languages and to emoji.
-_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Characters of the category of those that turn the reading order or hide words (Cf), which
+# belong to the words of some languages, to their numbers, and to emoji.
+_WELCOME = frozenset(
+    "\u200c\u200d\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+)
 
 
 def clean(text: str) -> str:
-    """Return the text without characters that steer a terminal or turn the reading order."""
+    """Return the text without what steers a terminal, turns the reading order or hides words."""
     return "".join(c for c in text if c in "\n\t" or not _steers(c))
 
 
@@ -35,7 +39,15 @@ def file_name(document: Document) -> str:
 
 
 def _steers(character: str) -> bool:
-    return character in _TURNS or unicodedata.category(character) in ("Cc", "Cs")
+    category = unicodedata.category(character)
+    return category in ("Cc", "Cs") or (category == "Cf" and character not in _WELCOME)
+
+
+def as_json(value: Any) -> str:
+    """Return a value as one JSON document that no terminal obeys."""
+    # JSON leaves these as they are.
+    steering = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+    return json.dumps(value, ensure_ascii=False, indent=2).translate(steering) + "\n"
 
 
 def progress_line(progress: Progress, seconds: float) -> str:

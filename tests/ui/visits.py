@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 30_000  # milliseconds; a page that hangs should fail a test, not stop all
@@ -30,14 +30,25 @@ class Visit:
     """One open tab, and what it did that it should not."""
 
     def __init__(
-        self, browser: Browser, url: str, *, state: str = "#state .ready", **options: object
+        self,
+        browser: Browser,
+        url: str,
+        *,
+        state: str = "#state .ready",
+        script: str | None = None,
+        **options: object,
     ) -> None:
         self.context = browser.new_context(**options)  # type: ignore[arg-type]
+        if script is not None:
+            self.context.add_init_script(script)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.requests: list[str] = []
         self.complaints: list[str] = []
+        self.unguarded: list[str] = []
+        """Replies without a policy of what the page may load."""
         self.page.on("request", self._on_request)
+        self.page.on("response", self._on_response)
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(url)
@@ -46,6 +57,10 @@ class Visit:
 
     def _on_request(self, request: Request) -> None:
         self.requests.append(request.url)
+
+    def _on_response(self, reply: Response) -> None:
+        if "default-src 'self'" not in reply.headers.get("content-security-policy", ""):
+            self.unguarded.append(reply.url)
 
     def _on_console(self, message: ConsoleMessage) -> None:
         # The framework says so of itself whenever an upload ends.
@@ -76,7 +91,9 @@ def visiting(browser: Browser, url: str, **options: object) -> Iterator[Visit]:
     strangers = [
         wanted for wanted in tab.requests if not wanted.startswith((url, "data:", "blob:"))
     ]
+    unguarded = [reply for reply in tab.unguarded if reply.startswith(url)]
     complaints = list(tab.complaints)
     tab.context.close()
     assert strangers == []
+    assert unguarded == []
     assert complaints == []
