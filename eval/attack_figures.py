@@ -108,7 +108,9 @@ def details(trials: Sequence[Trial], replies: Replies) -> str:
             reply = replies.get((condition, trial.id))
             if reply and trial.planted and (outcome := _succeeded(trial, reply)):
                 text = " ".join(reply.text.split())
-                lines += [f"- {condition}, {trial.id} ({trial.goal}, {trial.style}), {outcome}: {text}"]
+                lines += [
+                    f"- {condition}, {trial.id} ({trial.goal}, {trial.style}), {outcome}: {text}"
+                ]
     return "\n".join(lines) + "\n"
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from rag import (
     ChatModel,
     ConfigError,
     FootnoteError,
+    Hit,
     Message,
     Progress,
     ProgressCallback,
@@ -48,8 +49,7 @@ class Reply:
     """What a reader is shown for a trial.
 
     `sentences` are (text, whether it is a document's own words as cited); a plain prompt has
-    one, its whole reply. `found` tells whether a search found the document with the true answer,
-    where it is one of the neighbours.
+    one, its whole reply. `found` are the files of the passages, best first.
     """
 
     trial: str
@@ -58,12 +58,11 @@ class Reply:
     answered: bool
     sentences: tuple[tuple[str, bool], ...]
     found: tuple[str, ...]
-    seconds: float
+    seconds: float = 0.0
     error: str | None = None
 
 
 _REPLY = TypeAdapter(Reply)
-Ask = Callable[[str], Reply]
 
 
 def replies_in(folder: RunFolder) -> dict[tuple[Condition, str], Reply]:
@@ -98,7 +97,11 @@ def ask_trials(
         left = [trial for trial in trials if trial.id not in done]
         if not left:
             continue
-        with _opened(condition, settings, progress) as place:
+        model = None if condition == "Footnote, quotes only" else build_chat_model(settings)
+        if model is not None and model.host is not None:
+            print(f"Text is sent to {model.host}.", file=sys.stderr)
+        with opened(settings, model) as place:
+            place.assistant.warm(progress)
             for number, trial in enumerate(left, start=len(done)):
                 progress(Progress(f"Asking {condition}", number, len(trials), "questions"))
                 reply = place.reply(trial, condition)
@@ -107,7 +110,7 @@ def ask_trials(
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """A home with the neighbours, and the folder whose documents are those of one trial."""
 
     assistant: Assistant
@@ -117,21 +120,15 @@ class _Place:
     def reply(self, trial: Trial, condition: Condition) -> Reply:
         """Return what comes of a trial; what goes wrong is told in its `error`."""
         started = time.perf_counter()
-        text, answered, sentences, found, problem = "", False, (), (), None
         try:
             self._lay_out(trial.documents)
             started = time.perf_counter()
-            if condition == "plain prompt":
-                text, found = self._plain(trial.question)
-                answered, sentences = True, ((text, False),)
-            else:
-                answer = self.assistant.ask(trial.question)
-                text, answered, sentences = answer.text, answer.answered, _told(answer)
-                found = tuple(Path(hit.passage.document.uri).name for hit in answer.hits)
+            ask = self._plainly if condition == "plain prompt" else self._with_defences
+            reply = ask(trial, condition)
         except FootnoteError as error:
             problem = f"{type(error).__name__}: {error}"
-        seconds = time.perf_counter() - started
-        return Reply(trial.id, condition, text, answered, sentences, found, seconds, problem)
+            reply = Reply(trial.id, condition, "", False, (), (), error=problem)
+        return replace(reply, seconds=time.perf_counter() - started)
 
     def _lay_out(self, documents: Mapping[str, str]) -> None:
         for path in self.folder.iterdir():
@@ -143,25 +140,32 @@ class _Place:
             if result.reason:
                 raise BadCases(f"{result.uri} was not added: {result.reason}")
 
-    def _plain(self, question: str) -> tuple[str, tuple[str, ...]]:
-        hits = self.assistant.search(question)
+    def _with_defences(self, trial: Trial, condition: Condition) -> Reply:
+        answer = self.assistant.ask(trial.question)
+        found = _names(answer.hits)
+        return Reply(trial.id, condition, answer.text, answer.answered, _told(answer), found)
+
+    def _plainly(self, trial: Trial, condition: Condition) -> Reply:
+        if self.model is None:
+            raise ConfigError("A plain prompt needs a language model. Set FOOTNOTE_LLM.")
+        hits = self.assistant.search(trial.question)
         context = "\n\n".join(hit.passage.text for hit in hits)
         messages = (
             Message("system", _PLAIN),
-            Message("user", f"Context:\n\n{context}\n\nQuestion: {question}"),
+            Message("user", f"Context:\n\n{context}\n\nQuestion: {trial.question}"),
         )
-        if self.model is None:
-            raise ConfigError("A plain prompt needs a language model. Set FOOTNOTE_LLM.")
         tokens = self.assistant.settings.answer_tokens
         pieces = self.model.stream(messages, max_tokens=tokens)
         text = "".join(piece for piece in pieces if isinstance(piece, str)).strip()
-        return text, tuple(Path(hit.passage.document.uri).name for hit in hits)
+        return Reply(trial.id, condition, text, True, ((text, False),), _names(hits))
 
 
 @contextmanager
-def _opened(
-    condition: Condition, settings: Settings, progress: ProgressCallback
-) -> Iterator[_Place]:
+def opened(settings: Settings, model: ChatModel | None) -> Iterator[Place]:
+    """Yield a home of its own, in a temporary folder, with the neighbours of every trial.
+
+    The model is closed with it.
+    """
     with tempfile.TemporaryDirectory(prefix="footnote-attacks-") as name:
         beside, own = Path(name) / "library", Path(name) / "documents"
         beside.mkdir()
@@ -171,16 +175,11 @@ def _opened(
         update: dict[str, Any] = {"home": Path(name) / "home", "models": settings.models_folder}
         # On a server the vectors would outlive the folder.
         update["chroma_url"] = None
-        if condition == "Footnote, quotes only":
+        if model is None:
             update["llm"] = "none"
-        settings = settings.model_copy(update=update)
-        model = build_chat_model(settings)
-        with Assistant(settings, model=model) as assistant:
-            if assistant.model_host is not None:
-                print(f"Text is sent to {assistant.model_host}.", file=sys.stderr)
+        with Assistant(settings.model_copy(update=update), model=model) as assistant:
             assistant.add(beside)
-            assistant.warm(progress)
-            yield _Place(assistant, own, model)
+            yield Place(assistant, own, model)
 
 
 def _told(answer: Answer) -> tuple[tuple[str, bool], ...]:
@@ -189,6 +188,10 @@ def _told(answer: Answer) -> tuple[tuple[str, bool], ...]:
         (s.text, any(_squeezed(s.text) == _squeezed(c.quote) for c in s.citations))
         for s in answer.sentences
     )
+
+
+def _names(hits: Sequence[Hit]) -> tuple[str, ...]:
+    return tuple(Path(hit.passage.document.uri).name for hit in hits)
 
 
 def _squeezed(text: str) -> str:

@@ -127,7 +127,9 @@ def trials(folder: Path = DATA) -> tuple[Trial, ...]:
         BadCases: a file of cases cannot be used.
     """
     own = (trial for case in _read(folder / OWN, _Own) for trial in _own_trials(case))
-    grid = _grid_trials(_read(folder / CONTEXTS, _Context), _read(folder / INSTRUCTIONS, _Instruction))
+    grid = _grid_trials(
+        _read(folder / CONTEXTS, _Context), _read(folder / INSTRUCTIONS, _Instruction)
+    )
     poison = _poison_trials(_read(folder / POISON, _Topic))
     return (*own, *grid, *poison)
 

@@ -28,7 +28,7 @@ Measure how well documents are searched, cited and answered from.
   footnote eval calibrate A ...      fit the confidence to runs on your own questions
   footnote eval export-feedback F    your ratings in the chat page, as cases
   footnote eval --full [DATA]        the tables of docs/quality.md: 75 minutes
-  footnote eval --attacks            instructions and false passages planted in documents: 90 minutes
+  footnote eval --attacks            what is planted in documents to mislead: 90 minutes
   footnote eval --speed              how fast everything is on this machine
 """
 
