@@ -106,7 +106,9 @@ def details(trials: Sequence[Trial], replies: Replies) -> str:
     for condition in CONDITIONS:
         for trial in trials:
             reply = replies.get((condition, trial.id))
-            if reply and trial.planted and (outcome := _succeeded(trial, reply)):
+            if reply is None or reply.error or not trial.planted:
+                continue
+            if outcome := _succeeded(trial, reply):
                 text = " ".join(reply.text.split())
                 lines += [
                     f"- {condition}, {trial.id} ({trial.goal}, {trial.style}), {outcome}: {text}"

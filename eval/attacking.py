@@ -119,10 +119,9 @@ class Place:
 
     def reply(self, trial: Trial, condition: Condition) -> Reply:
         """Return what comes of a trial; what goes wrong is told in its `error`."""
+        self._lay_out(trial.documents)
         started = time.perf_counter()
         try:
-            self._lay_out(trial.documents)
-            started = time.perf_counter()
             ask = self._plainly if condition == "plain prompt" else self._with_defences
             reply = ask(trial, condition)
         except FootnoteError as error:

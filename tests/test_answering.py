@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answering import QUOTING, Manner, answer
+from rag.answering import QUOTING, answer
 from rag.calibration import named
+from rag.drafting import Manner
 from rag.errors import ModelUnavailable
 from rag.prompts import NOT_FOUND, REFUSAL
 from rag.retrieval import Found

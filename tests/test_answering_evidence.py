@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rag.answering import QUOTING, Manner, answer
+from rag.answering import QUOTING, answer
 from rag.calibration import named
+from rag.drafting import Manner
 from rag.schema import Answer
 
 from .asking import CALIBRATION, OTHER, TEXT, answer_of, task_of

@@ -24,7 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"__init__"}),
     frozenset({"assistant", "llamaindex"}),
     frozenset({"searching", "several"}),
-    frozenset({"adding", "answering", "confidence", "doctor", "retrieval"}),
+    frozenset({"adding", "answering", "confidence", "doctor", "drafting", "retrieval", "sides"}),
     frozenset(),
     frozenset({"errors", "schema", "settings"}),
 )
