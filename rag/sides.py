@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from rag.antecedents import with_antecedent
-from rag.disagreeing import answers_otherwise
+from rag.disagreeing import Stance, stance
 from rag.drafting import Draft, Manner, drafted
 from rag.expecting import asks_for_views
 from rag.schema import Evidence
@@ -19,7 +19,7 @@ _OTHER_SIDE = 3.0
 # Documents that by themselves would be answered from with this confidence are quoted beside
 # an answer they do not agree with. Those that do agree are set aside, and the rest is searched
 # again, this many times in all.
-_SURE, _SEARCHES = 0.7, 4
+_SURE, _SEARCHES = 0.6, 4
 # Of another side, its best sentence and others nearly as good.
 _MOST_QUOTES, _NEARLY = 2, 2.0
 
@@ -51,8 +51,6 @@ def _otherwise(draft: Draft, how: Manner) -> list[Evidence]:
     if draft.task.elsewhere is None:
         return []
     started = time.monotonic()
-    question = draft.task.question
-    told = [*(s.text for s in draft.sentences), *(c.quote for c in draft.citations.values())]
     aside = {c.document.id for c in draft.citations.values()}
     found: list[Evidence] = []
     for _ in range(_SEARCHES):
@@ -60,17 +58,19 @@ def _otherwise(draft: Draft, how: Manner) -> list[Evidence]:
         if not beside.evidence or beside.confidence < _SURE:
             break
         near = beside.nearest(_OTHER_SIDE, len(beside.evidence))
-        agreeing = [e for e in near if not answers_otherwise(e.text, told, question=question)]
+        agreeing = {e.passage.document.id for e in near if _stance(draft, e) == "same"}
         if not agreeing:
-            found = _read(beside, how)
+            beside.read(how)
             draft.prompts += beside.prompts
+            if beside.confidence >= how.strictness:
+                best = beside.nearest(_NEARLY, len(beside.evidence))
+                found = [e for e in best if _stance(draft, e) == "other"][:_MOST_QUOTES]
             break
-        aside |= {e.passage.document.id for e in agreeing}
+        aside |= agreeing
     draft.task.timings["elsewhere"] = time.monotonic() - started
     return found
 
 
-def _read(beside: Draft, how: Manner) -> list[Evidence]:
-    """Return the best sentences, unless a reading tells that they do not hold an answer."""
-    beside.read(how)
-    return beside.nearest(_NEARLY, _MOST_QUOTES) if beside.confidence >= how.strictness else []
+def _stance(draft: Draft, evidence: Evidence) -> Stance:
+    told = [*(s.text for s in draft.sentences), *(c.quote for c in draft.citations.values())]
+    return stance(evidence.text, told, question=draft.task.question)
