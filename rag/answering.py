@@ -23,7 +23,7 @@ from rag.citing import (
     weighed,
     without_markers,
 )
-from rag.drafting import Draft, Manner, Task, drafted
+from rag.drafting import Draft, Manner, Task, drafted, is_part
 from rag.errors import ModelError
 from rag.prompts import REFUSAL, answer_messages, refuses
 from rag.schema import Answer, ChatModel, Citation, Event, Evidence, Usage
@@ -69,10 +69,12 @@ def answer(
     if not refused and draft.is_written and (missed := _missed(draft)):
         yield Event("writing", text=draft.quote(missed, lead="Closest in the documents: "))
     if draft.sentences:
+        last = None
         for evidence in other_sides(draft, how):
             document = evidence.passage.document
             lead = f"Elsewhere (“{document.title or PurePath(document.uri).name}”): "
-            yield Event("writing", text=draft.quote(evidence, lead=lead))
+            yield Event("writing", text=draft.quote(evidence, lead=lead * (document != last)))
+            last = document
     if refused:
         draft.said = refusal
         yield Event("writing", text=refusal)
@@ -83,17 +85,16 @@ def _missed(draft: Draft) -> Evidence | None:
     """Return the best sentence if search is sure of it, and the model wrote past it."""
     found = draft.task.found.evidence
     near = [e for e in found if e.score > found[0].score - _AS_GOOD]
-    told = draft.citations.values()
     if draft.signals["relevance"] < _SURELY_RELEVANT or any(
-        _cites(c, e) for e in near for c in told
+        _tells(c, e) for e in near for c in draft.citations.values()
     ):
         return None
     return with_antecedent(found[0], draft.task.context)
 
 
-def _cites(citation: Citation, evidence: Evidence) -> bool:
-    """Tell whether a citation has part of a sentence."""
-    return (
+def _tells(citation: Citation, evidence: Evidence) -> bool:
+    """Tell whether a citation has part of a sentence, or its words from another place."""
+    return citation.quote.split() == evidence.text.split() or (
         citation.document.id == evidence.passage.document.id
         and citation.start < evidence.end
         and evidence.start < citation.end
@@ -107,7 +108,7 @@ def _written(draft: Draft, model: ChatModel, max_tokens: int) -> Iterator[Event]
         yield Event("loading")
     # Best first: a small model leans on what it reads first. Little: it takes its time to
     # read, and is led astray by what is merely related.
-    facts = [e.text for e in draft.nearest(_RELATED, _MOST_FACTS)]
+    facts = [e.text for e in _shown(draft)]
     prompt = answer_messages(facts, task.question, subject=task.subject)
     draft.prompts.append(prompt[-1].content)
     reply, done = "", 0
@@ -169,11 +170,19 @@ def _checked(draft: Draft, text: str) -> Iterator[Event]:
         yield Event("writing", text=draft.accept(sentence, support))
 
 
+def _shown(draft: Draft) -> list[Evidence]:
+    """Return the sentences that the model writes from."""
+    return draft.nearest(_RELATED, _MOST_FACTS)
+
+
 def _supported(draft: Draft, sentence: str) -> Support:
     """Judge a sentence by its words, and by a reading of it with its quotes."""
     task = draft.task
+    # Nothing but what the model was given can be what it wrote from. Words that it has from a
+    # sentence on something else are there by chance, or were put there for it to say.
+    shown = _shown(draft)
     # A quote of two sentences only where one of them is not enough.
-    sources = [*task.context, *draft.nearest(_RELATED, _MOST_FACTS)]
+    sources = [*(e for e in task.context if any(is_part(e, fact) for fact in shown)), *shown]
     support = verify(sentence, sources, question=task.searched_for)
     if echoes(sentence, task.question):
         return Support("unsupported", (), support.coverage)

@@ -103,7 +103,7 @@ class Draft:
             unlike.setdefault(" ".join(evidence.text.split()), evidence)
         best = list(unlike.values())[:most]
         whole = [with_antecedent(e, self.task.context) for e in best]
-        return [e for e in whole if not any(_is_within(e, other) for other in whole)]
+        return [e for e in whole if not any(is_part(e, o) and not is_part(o, e) for o in whole)]
 
     def quote(self, evidence: Evidence, *, lead: str = "") -> str:
         """Add a sentence of the documents as it stands; return the text to show for it."""
@@ -173,8 +173,7 @@ def _read(draft: Draft, model: ChatModel) -> float | None:
     return max(found)
 
 
-def _is_within(inner: Evidence, outer: Evidence) -> bool:
-    """Tell whether a stretch is a part of another one."""
+def is_part(inner: Evidence, outer: Evidence) -> bool:
+    """Tell whether a stretch is a part of another one, or all of it."""
     same = inner.passage.id == outer.passage.id
-    shorter = inner.end - inner.start < outer.end - outer.start
-    return same and shorter and outer.start <= inner.start and inner.end <= outer.end
+    return same and outer.start <= inner.start and inner.end <= outer.end

@@ -57,7 +57,8 @@ def _otherwise(draft: Draft, how: Manner) -> list[Evidence]:
         beside = drafted(draft.task.elsewhere(aside), how)
         if not beside.evidence or beside.confidence < _SURE:
             break
-        near = beside.nearest(_OTHER_SIDE, len(beside.evidence))
+        # All of them: the same words in many documents are many that agree.
+        near = [e for e in beside.evidence if e.score >= beside.evidence[0].score - _OTHER_SIDE]
         agreeing = {e.passage.document.id for e in near if _stance(draft, e) == "same"}
         if not agreeing:
             beside.read(how)

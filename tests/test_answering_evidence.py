@@ -95,6 +95,16 @@ def test_the_best_sentence_is_quoted_where_the_model_wrote_past_it():
     assert len(said.citations) == 1
 
 
+def test_words_that_stand_in_two_places_are_told_once():
+    """Which of the two a sentence cites does not matter."""
+    found = found_of(TEXT, TEXT)
+    first, *others = found.evidence
+    found = replace(found, evidence=(*others, replace(first, score=20.0)))
+    best = replace(found, evidence=tuple(sorted(found.evidence, key=lambda e: -e.score)))
+    said = answer_of("The U.S. Army built the Harwick Bridge in 1932.", found=best)
+    assert said.text == "The U.S. Army built the Harwick Bridge in 1932. [1]"
+
+
 def test_an_answer_tells_what_the_model_was_given():
     """The words of this question, as they were sent, and the sentences it could choose from."""
     model = ScriptedModel("Ada Morley designed it in Lancaster.")
