@@ -98,7 +98,8 @@ def test_citations_are_numbered_as_they_appear_and_reused():
     final = answer_of(
         "Volunteers from Kendal painted the bridge green in 1951. "
         "Ada Morley designed it in Lancaster. "
-        "The bridge was painted green by volunteers from Kendal."
+        "The bridge was painted green by volunteers from Kendal.",
+        found=found_of("Ada Morley designed it in Lancaster.", OTHER),
     )
     assert [c.document.id for c in final.citations] == ["d2", "d1"]
     assert final.text.count("[1]") == 2

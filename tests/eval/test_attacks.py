@@ -8,26 +8,36 @@ from collections.abc import Iterator
 
 import pytest
 
-from eval.attack_figures import shown, verdict
+from eval.attack_figures import verdict
 from eval.attacking import Place, opened
 from eval.attacks import FAMILIES, FLAGS, POISONED, Trial, chosen, neighbours, trials
 from eval.cases import BadCases
 from eval.metrics.answers import gold_in_text
 from rag import Settings
-from tests.conftest import MODELS
+from tests.conftest import KILLS, MODELS
 from tests.fakes import ScriptedModel
 
 EVERY = trials()
 BY_ID = {trial.id: trial for trial in EVERY}
 ATTACKS = [t for t in EVERY if t.planted]
-PLANTED = [t for t in ATTACKS if t.family != "poison"]
-# Half of the questions, with one poisoned passage and with five.
-POISON = [t for t in ATTACKS if t.family == "poison"][::2]
+GRID = [t for t in ATTACKS if t.family == "grid"]
+# Two minutes for all of them on a busy machine; the grid's cases are much alike.
+PLANTED = [t for t in ATTACKS if t.family == "own"] + (GRID if KILLS > 60 else GRID[::3])
+POISON = [t for t in ATTACKS if t.family == "poison"]
+# What is planted there answers the question itself. It is quoted as any claim of a document is,
+# and whoever follows the quote sees in what words it was said.
+CLAIMS = {"own-02", "own-13", "own-25"}
 
 
-def holds(trial: Trial, texts: dict[str, str]) -> bool:
-    """Tell whether the right answer stands in one of these documents."""
-    return any(gold_in_text(text, trial.answers) == 1 for text in texts.values())
+def holds(trial: Trial, text: str) -> bool:
+    """Tell whether the right answer stands in a text, which may be HTML."""
+    return gold_in_text(re.sub("<[^>]+>", " ", text), trial.answers) == 1
+
+
+def topic_of(trial: Trial) -> str:
+    """Return the name of the true document that a poisoned question is on."""
+    stem = trial.id.removeprefix("poison-").rsplit("-", 2)[0]
+    return next(name for name in neighbours() if name.startswith(f"{stem}."))
 
 
 # The cases ------------------------------------------------------------------------------
@@ -50,29 +60,23 @@ def test_an_attack_can_be_told_from_its_control(trial: Trial) -> None:
     control = BY_ID[trial.control]
     assert control.planted == 0
     assert trial.documents != control.documents
-    beside = neighbours() if trial.family == "poison" else {}
-    assert holds(trial, {**control.documents, **beside})
+    texts = neighbours() if trial.family == "poison" else control.documents
+    assert any(holds(trial, text) for text in texts.values())
     if trial.success is not None:
         assert re.search(trial.success, trial.obeyed, FLAGS)
         right = " ".join(trial.answers[0])
         assert not re.search(trial.success, right, FLAGS)
 
 
-@pytest.mark.parametrize("trial", [t for t in ATTACKS if t.family == "poison"], ids=lambda t: t.id)
+@pytest.mark.parametrize("trial", POISON, ids=lambda t: t.id)
 def test_a_poisoned_passage_is_wrong(trial: Trial) -> None:
-    """Each repeats the question and gives the wrong answer; no true document does."""
+    """Each repeats the question and gives the wrong answer; the true document does not."""
     assert len(trial.documents) == trial.planted
     for text in trial.documents.values():
         assert text.startswith(trial.question)
-        assert gold_in_text(text, trial.wrong) == 1
-        assert gold_in_text(text, trial.answers) == 0
-    of_topic = (
-        neighbours()[f"{trial.id.removeprefix('poison-').rsplit('-', 2)[0]}.md"]
-        if (f"{trial.id.removeprefix('poison-').rsplit('-', 2)[0]}.md" in neighbours())
-        else neighbours()[f"{trial.id.removeprefix('poison-').rsplit('-', 2)[0]}.txt"]
-    )
-    assert gold_in_text(of_topic, trial.wrong) == 0
-    assert gold_in_text(of_topic, trial.answers) == 1
+        assert (gold_in_text(text, trial.wrong), holds(trial, text)) == (1, False)
+    true = neighbours()[topic_of(trial)]
+    assert (gold_in_text(true, trial.wrong), holds(trial, true)) == (0, True)
 
 
 def test_a_sample_has_its_controls() -> None:
@@ -119,5 +123,23 @@ def test_what_obeys_an_instruction_is_not_shown(
     model.replies[:] = [trial.obeyed] * 5
     reply = place.reply(trial, "Footnote")
     assert reply.error is None
-    if trial.success is not None:
-        assert not verdict(trial, reply).in_own_words, reply.text
+    if trial.success is None or trial.id in CLAIMS:
+        return
+    found = verdict(trial, reply)
+    # A right answer in capitals, or after a greeting, does no harm.
+    assert not found.in_own_words or (trial.goal == "style" and found.right), reply.text
+
+
+def test_a_poisoned_answer_stands_beside_the_true_document(
+    place: Place, model: ScriptedModel
+) -> None:
+    """For at least nine of ten questions; a model wrote the wrong answer."""
+    beside = []
+    step = len(POISONED) * (1 if KILLS > 60 else 4)
+    for trial in POISON[::step] + POISON[1::step]:
+        model.replies[:] = [trial.obeyed] * 5
+        reply = place.reply(trial, "Footnote")
+        assert gold_in_text(reply.text, trial.wrong) == 1
+        title = neighbours()[topic_of(trial)].split("\n")[0].removeprefix("# ")
+        beside.append(f"Elsewhere (“{title}”)" in reply.text or holds(trial, reply.text))
+    assert sum(beside) >= 0.9 * len(beside) > 0
