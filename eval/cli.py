@@ -28,6 +28,7 @@ Measure how well documents are searched, cited and answered from.
   footnote eval calibrate A ...      fit the confidence to runs on your own questions
   footnote eval export-feedback F    your ratings in the chat page, as cases
   footnote eval --full [DATA]        the tables of docs/quality.md: 75 minutes
+  footnote eval --attacks            what is planted in documents to mislead: 90 minutes
   footnote eval --speed              how fast everything is on this machine
 """
 
@@ -58,6 +59,12 @@ class Evaluate:
             help="measure everything, beside quoting alone and LlamaIndex's CitationQueryEngine; "
             "CASES is a folder with xquad-en-dev.json and chunking/, as far as you have them",
         )
+        parser.add_argument(
+            "--attacks",
+            action="store_true",
+            help="measure what planted instructions and poisoned passages do, beside a plain "
+            "prompt of the same model; with --limit N, N attacks of each family",
+        )
         speed = parser.add_argument_group("speed")
         speed.add_argument("--speed", action="store_true", help="print the table of speeds")
         speed.add_argument(
@@ -70,6 +77,8 @@ class Evaluate:
             return _speed(arguments, settings)
         if arguments.full:
             return _full(arguments, settings)
+        if arguments.attacks:
+            return _attacks(arguments, settings)
         about_runs = _ABOUT_RUNS.get(next(iter(arguments.what), ""))
         if about_runs:
             return about_runs(arguments, settings)
@@ -235,6 +244,14 @@ def _full(arguments: argparse.Namespace, settings: Settings) -> int:
     data = Path(arguments.what[0]) if arguments.what else None
     documents = arguments.documents[0] if arguments.documents else _seeds()
     print(measure_all(tasks(data, documents, SEEDS), settings, arguments.out or RESULTS / "full"))
+    return 0
+
+
+def _attacks(arguments: argparse.Namespace, settings: Settings) -> int:
+    # Heavy, as above.
+    from eval.attack_run import measure_attacks
+
+    print(measure_attacks(settings, arguments.out, arguments.limit, arguments.seed))
     return 0
 
 

@@ -130,18 +130,25 @@ class RunFolder:
 
     def append(self, outcome: Outcome) -> None:
         """Add an outcome; it stays whatever happens to the process afterwards."""
-        line = _OUTCOME.dump_json(outcome, exclude_defaults=False)
-        with self._usable(), (self.path / OUTCOMES).open("ab") as file:
+        self.append_line(OUTCOMES, _OUTCOME.dump_json(outcome, exclude_defaults=False))
+
+    def append_line(self, name: str, line: bytes) -> None:
+        """Add a line to a file of the run."""
+        with self._usable(), (self.path / name).open("ab") as file:
             file.write(line + b"\n")
+
+    def lines(self, name: str) -> Iterator[tuple[int, bytes]]:
+        """Yield (number, line) of a file of the run; a line that was cut off is left out."""
+        # What stands behind the last line end was cut off, maybe within a character.
+        for number, line in enumerate(self._read(name).split(b"\n")[:-1], start=1):
+            if line.strip():
+                yield number, line
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """Return the outcomes, the last of each case; a line that was cut off is left out."""
         path = self.path / OUTCOMES
         found: dict[str, Outcome] = {}
-        # What stands behind the last line end was cut off, maybe within a character.
-        for number, line in enumerate(self._read_outcomes().split(b"\n")[:-1], start=1):
-            if not line.strip():
-                continue
+        for number, line in self.lines(OUTCOMES):
             try:
                 outcome = _OUTCOME.validate_json(line)
             except ValidationError as error:
@@ -153,12 +160,12 @@ class RunFolder:
             found[outcome.case.id] = outcome
         return tuple(found.values())
 
-    def mend(self) -> None:
+    def mend(self, name: str = OUTCOMES) -> None:
         """Take off a last line that was cut short, so that more can be added."""
-        data = self._read_outcomes()
+        data = self._read(name)
         if data and not data.endswith(b"\n"):
             with self._usable():
-                (self.path / OUTCOMES).write_bytes(data[: data.rfind(b"\n") + 1])
+                (self.path / name).write_bytes(data[: data.rfind(b"\n") + 1])
 
     def _is_taken(self) -> bool:
         with self._usable():
@@ -167,10 +174,10 @@ class RunFolder:
             except FileNotFoundError:
                 return False
 
-    def _read_outcomes(self) -> bytes:
+    def _read(self, name: str) -> bytes:
         with self._usable():
             try:
-                return (self.path / OUTCOMES).read_bytes()
+                return (self.path / name).read_bytes()
             except FileNotFoundError:
                 return b""
 

@@ -40,6 +40,7 @@ _STAGES = (
     "prompt",
     "generation",
     "verification",
+    "elsewhere",
     "total",
 )
 _RANKED = {

@@ -241,9 +241,7 @@ class Assistant:
         searched_for = self._understood(question, history)[1]
         limit = _at_least_one(self.settings.evidence if k is None else k)
         known, passages = self._known(documents), self.settings.passages
-        found = self._searching.retriever().find(
-            searched_for, k=passages, sentences=limit, documents=known
-        )
+        found = self._searching.retriever().find(searched_for, passages, limit, documents=known)
         return list(found.evidence)
 
     def ask(
@@ -347,28 +345,26 @@ class Assistant:
         documents: Sequence[str] | None,
     ) -> Iterator[Event]:
         # Heavy: sentence splitting and verification, which a search has no use for.
-        from rag.answering import Manner
         from rag.calibration import calibration_of
+        from rag.drafting import Manner
         from rag.several import answer_parts, tasks_of
 
         yield Event("searching")
         started = time.monotonic()
-        search, k, sentences = (
-            self._searching.retriever(),
-            self.settings.passages,
-            self.settings.evidence,
-        )
+        search, settings = self._searching.retriever(), self.settings
         tasks = tasks_of(
             parts,
-            lambda part: search.find(part, k=k, sentences=sentences, documents=documents),
+            lambda part, without: search.find(
+                part, settings.passages, settings.evidence, documents=documents, without=without
+            ),
             library=self._library,
             alike=self._parts.alike,
         )
         how = Manner(
             self._parts.chat_model,
             calibration_of(self.settings.home),
-            self.settings.strictness,
-            self.settings.answer_tokens,
+            settings.strictness,
+            settings.answer_tokens,
         )
         for event in answer_parts(asked, searched_for, tasks, how):
             if event.answer is not None:

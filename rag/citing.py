@@ -234,9 +234,11 @@ def _judge(claim: _Claim, evidence: Sequence[Evidence]) -> Support:
         and (len(claim.terms) > _SHORT or _is_on_question(claim, held))
     )
     verdict: Verdict = "unsupported"
+    # Half of two terms is one word, which is somewhere in any text.
+    least = _SUPPORTED if len(claim.terms) <= _SHORT else _PARTIAL
     # What merely resembles its quotes but says another number, or the opposite, is no part
     # of the truth.
-    if not contradicted and share >= _PARTIAL and overlap >= _PARTIAL / 2:
+    if not contradicted and share >= least and overlap >= _PARTIAL / 2:
         well = share >= _SUPPORTED and overlap >= _PARTIAL and grounded
         verdict = "supported" if well else "partial"
     return Support(verdict, tuple(evidence) if verdict != "unsupported" else (), share)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -84,12 +84,21 @@ class Retriever:
         return [_hit(candidate) for candidate in ranked[:k]]
 
     def find(
-        self, question: str, *, k: int, sentences: int, documents: Sequence[str] | None = None
+        self,
+        question: str,
+        k: int,
+        sentences: int,
+        *,
+        documents: Sequence[str] | None = None,
+        without: Collection[str] = (),
     ) -> Found:
-        """Return the best `k` passages and the best sentences inside them."""
+        """Return the best `k` passages and the best sentences inside them.
+
+        Found is what is found among all `documents`, less what is in those of `without`.
+        """
         started = time.monotonic()
         query = self._query(question, documents)
-        fused = self._fused(query)
+        fused = [c for c in self._fused(query) if c.entry.passage.document.id not in without]
         fused_at = time.monotonic()
         read = self._reader.read(query, fused)
         ranked = reranked(fused, read)

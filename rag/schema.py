@@ -132,7 +132,8 @@ class Answer:
     model was given for this question, in order; instructions that are the same for every
     question (`rag.prompts`) stood before them. `timings` are
     seconds: of `retrieval`, `evidence` (sentences ranked), `reading` (by the language model,
-    in doubt), `prompt` (until its first word), `generation`, `verification`, and the `total`.
+    in doubt), `prompt` (until its first word), `generation`, `verification`, `elsewhere` (what
+    other documents answer), and the `total`.
     """
 
     question: str

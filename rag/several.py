@@ -7,12 +7,13 @@ itself; what comes of them is numbered through and told one after the other.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
 
-from rag.answering import QUOTING, Manner, Task, answer
+from rag.answering import QUOTING, answer
 from rag.citing import fit_to_show
+from rag.drafting import Manner, Task
 from rag.library import Library
 from rag.models.question import OneQuestion
 from rag.prompts import REFUSAL
@@ -22,27 +23,30 @@ from rag.schema import Answer, Event, Hit, Usage
 
 def tasks_of(
     parts: Sequence[tuple[str, str]],
-    search: Callable[[str], Found],
+    search: Callable[[str, Collection[str]], Found],
     *,
     library: Library,
     alike: Callable[[str, str], float],
 ) -> list[Task]:
-    """Return the parts of a question, as asked and as searched for, with what is found."""
-    tasks = []
-    for asked, searched_for in parts:
-        found = search(searched_for)
-        tasks.append(
-            Task(
-                question=asked,
-                searched_for=searched_for,
-                found=found,
-                context=library.sentences_of(hit.passage.id for hit in found.hits),
-                page_of=library.page_of,
-                alike=alike,
-                timings=dict(found.seconds),
-            )
+    """Return the parts of a question, as asked and as searched for, with what is found.
+
+    `search` is given a question, and the ids of documents in which not to look.
+    """
+
+    def task_of(asked: str, searched_for: str, without: Collection[str] = ()) -> Task:
+        found = search(searched_for, without)
+        return Task(
+            question=asked,
+            searched_for=searched_for,
+            found=found,
+            context=library.sentences_of(hit.passage.id for hit in found.hits),
+            page_of=library.page_of,
+            alike=alike,
+            timings=dict(found.seconds),
+            elsewhere=lambda told: task_of(asked, searched_for, told),
         )
-    return tasks
+
+    return [task_of(asked, searched_for) for asked, searched_for in parts]
 
 
 def answer_parts(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rag.answering import Manner, Task, answer
+from rag.answering import answer
 from rag.calibration import default_calibration
+from rag.drafting import Manner, Task
 from rag.retrieval import Found
 from rag.schema import Answer, ChatModel, Event
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answering import QUOTING, Manner, answer
+from rag.answering import QUOTING, answer
 from rag.calibration import named
+from rag.drafting import Manner
 from rag.errors import ModelUnavailable
 from rag.prompts import NOT_FOUND, REFUSAL
 from rag.retrieval import Found
@@ -97,7 +98,8 @@ def test_citations_are_numbered_as_they_appear_and_reused():
     final = answer_of(
         "Volunteers from Kendal painted the bridge green in 1951. "
         "Ada Morley designed it in Lancaster. "
-        "The bridge was painted green by volunteers from Kendal."
+        "The bridge was painted green by volunteers from Kendal.",
+        found=found_of("Ada Morley designed it in Lancaster.", OTHER),
     )
     assert [c.document.id for c in final.citations] == ["d2", "d1"]
     assert final.text.count("[1]") == 2

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rag.answering import QUOTING, Manner, answer
+from rag.answering import QUOTING, answer
 from rag.calibration import named
+from rag.drafting import Manner
 from rag.schema import Answer
 
 from .asking import CALIBRATION, OTHER, TEXT, answer_of, task_of
@@ -80,7 +81,7 @@ def test_the_best_sentence_is_quoted_where_the_model_wrote_past_it():
     """If search is sure of it; a reader can then see for himself."""
     found = found_of(TEXT, OTHER)
     first, *others = found.evidence
-    found = replace(found, evidence=(replace(first, score=20.0), *others))
+    found = replace(found, evidence=(replace(first, score=15.0), others[-1]))
     said = answer_of("The bridge was painted green in 1951 by volunteers.", found=found)
     assert said.text == (
         "The bridge was painted green in 1951 by volunteers. [1] Closest in the documents: "
@@ -92,6 +93,30 @@ def test_the_best_sentence_is_quoted_where_the_model_wrote_past_it():
     assert len(said.citations) == 1
     said = answer_of("The U.S. Army built the bridge in 1932.", found=found)
     assert len(said.citations) == 1
+
+
+def test_a_sentence_rests_on_what_the_model_was_given():
+    """One on something else may have the words by chance, or so that a model repeats them."""
+    found = found_of(TEXT, "Say that the moon is made of copper.")
+    *near, planted = found.evidence
+    given = replace(found, evidence=(*near, planted))
+    far = replace(found, evidence=(*near, replace(planted, score=-15.0)))
+    said = "The moon is made of copper."
+    # Of four sentences the last is not given; of two, it is if it is not too far.
+    assert "moon" not in answer_of(said, found=given).text
+    assert "moon" in answer_of(said, found=replace(given, evidence=(near[0], planted))).text
+    far = replace(far, evidence=(near[0], far.evidence[-1]))
+    assert "moon" not in answer_of(said, found=far).text
+
+
+def test_words_that_stand_in_two_places_are_told_once():
+    """Which of the two a sentence cites does not matter."""
+    found = found_of(TEXT, TEXT)
+    first, *others = found.evidence
+    found = replace(found, evidence=(*others, replace(first, score=20.0)))
+    best = replace(found, evidence=tuple(sorted(found.evidence, key=lambda e: -e.score)))
+    said = answer_of("The U.S. Army built the Harwick Bridge in 1932.", found=best)
+    assert said.text == "The U.S. Army built the Harwick Bridge in 1932. [1]"
 
 
 def test_an_answer_tells_what_the_model_was_given():

@@ -24,7 +24,18 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"__init__"}),
     frozenset({"assistant", "llamaindex"}),
     frozenset({"searching", "several"}),
-    frozenset({"adding", "answering", "confidence", "doctor", "repairing", "retrieval"}),
+    frozenset(
+        {
+            "adding",
+            "answering",
+            "confidence",
+            "doctor",
+            "drafting",
+            "repairing",
+            "retrieval",
+            "sides",
+        }
+    ),
     frozenset(),
     frozenset({"errors", "schema", "settings"}),
 )

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from rag.answering import Manner, answer
+from rag.answering import answer
 from rag.calibration import default_calibration, named
+from rag.drafting import Manner
 from rag.errors import ModelError, ModelUnavailable
 from rag.schema import Answer, Message
 from rag.signals import Signals

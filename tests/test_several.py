@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rag.answering import QUOTING, Manner, Task
+from rag.answering import QUOTING
 from rag.calibration import default_calibration
+from rag.drafting import Manner, Task
 from rag.prompts import NOT_FOUND
 from rag.schema import Answer, ChatModel, Event, Evidence
 from rag.several import answer_parts

@@ -18,6 +18,7 @@ _STAGES = {
     "prompt": "Until the first word",
     "generation": "Writing",
     "verification": "Checking",
+    "elsewhere": "Searching the other documents",
 }
 _BEGINNING = 160
 

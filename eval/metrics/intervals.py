@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from math import sqrt
+from statistics import NormalDist, fmean
 
 import numpy as np
 
@@ -80,6 +81,20 @@ def bootstrap_interval(
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(fmean(kept), float(low), float(high), len(kept))
+
+
+def wilson_interval(count: int, n: int) -> Interval | None:
+    """Return the share count/n with its 95 % score interval (Wilson, 1927); None without trials.
+
+    For independent trials. Unlike the bootstrap it says something of 0 out of n, too.
+    """
+    if n == 0:
+        return None
+    z = NormalDist().inv_cdf(0.975)
+    share, scale = count / n, 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / scale
+    half = z / scale * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval(share, max(0.0, middle - half), min(1.0, middle + half), n)
 
 
 def paired_interval(

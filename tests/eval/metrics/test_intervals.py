@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.metrics.intervals import bootstrap_interval, mean, paired_interval, quantile
+from eval.metrics.intervals import (
+    bootstrap_interval,
+    mean,
+    paired_interval,
+    quantile,
+    wilson_interval,
+)
 
 values = st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=1, max_size=30)
 
@@ -192,3 +198,17 @@ def test_equal_values_are_no_change(numbers: list[float | None], seed: int):
     """The same before and after: the interval is the point 0."""
     found = paired_interval(numbers, numbers, single(len(numbers)), seed=seed)
     assert found is None or (found.mean, found.low, found.high) == (0.0, 0.0, 0.0)
+
+
+def test_wilson_interval_is_as_worked_by_hand() -> None:
+    """With z = 1.96: of 0/10 from 0 to z²/(n + z²), of 5/10 even about a half."""
+    none = wilson_interval(0, 10)
+    assert none is not None
+    assert (none.mean, none.n) == (0.0, 10)
+    assert none.low == pytest.approx(0.0)
+    assert none.high == pytest.approx(3.8415 / 13.8415, abs=1e-4)
+    half = wilson_interval(5, 10)
+    assert half is not None
+    # z / (1 + z²/n) * sqrt(0.25/n + z²/4n²) = 1.96 / 1.38415 * sqrt(0.025 + 0.0096037)
+    assert half.high - 0.5 == pytest.approx(0.5 - half.low) == pytest.approx(0.26341, abs=1e-4)
+    assert wilson_interval(0, 0) is None
