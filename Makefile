@@ -8,15 +8,16 @@ PYTEST ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-# The tool that writes the lock files; its version is fixed so that they change only with
-# what they lock.
-UV := uv==0.13.9
-COMPILE := build/lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --custom-compile-command "make lock"
+# Tests that have a long version, and those that only take long.
+LONG := tests/test_crash.py tests/test_torn_files.py tests/test_state_machine.py \
+	tests/test_hostile_files.py tests/test_home_faults.py tests/test_copies_killed.py \
+	tests/test_repairing.py tests/test_output_guard.py tests/models tests/eval/test_attacks.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup chat test torture check eval eval-full gate lock clean chromium
+.PHONY: help setup chat test torture load audit check eval eval-full gate lock clean chromium
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,8 +30,17 @@ chat: setup ## Open the chat page on the documents in seeds/
 test: .venv/.installed-dev chromium ## Run all tests
 	$(BIN)/python -m pytest $(PYTEST)
 
-torture: .venv/.installed-dev ## Kill the process that adds 300 times (half an hour)
-	FOOTNOTE_TEST_KILLS=300 $(BIN)/python -m pytest -q -rP tests/test_crash.py
+torture: .venv/.installed-dev ## Run the long versions of the tests of faults (an hour or more)
+	FOOTNOTE_TEST_KILLS=300 $(BIN)/python -m pytest -q -rP $(LONG)
+
+load: .venv/.installed-dev ## Measure many at once: sessions, a line, a writer among readers
+	$(BIN)/python -m tests.load page
+	$(BIN)/python -m tests.load model
+	$(BIN)/python -m tests.load_library
+
+audit: .venv/.installed-dev ## Check licences and known advisories; write a bill of materials
+	mkdir -p build
+	$(BIN)/python -m tests.supply_chain --sbom build/bill.json
 
 check: .venv/.installed-dev ## Check style, layout and types
 	$(BIN)/ruff check .
@@ -47,9 +57,7 @@ gate: setup ## Fail if search or answers got worse than the figures in eval/data
 	$(BIN)/footnote eval --retrieval-only --fail-below eval/data/baseline-retrieval.json
 	$(BIN)/footnote eval --split dev --limit 12 --fail-below eval/data/baseline-answers.json
 
-lock: ## Write requirements.lock and requirements-dev.lock anew from pyproject.toml
-	$(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip --disable-pip-version-check install --quiet $(UV)
+lock: .venv/.installed-dev ## Write the lock files anew from pyproject.toml
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --extra dev --output-file requirements-dev.lock
 

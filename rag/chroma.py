@@ -129,7 +129,12 @@ def explained() -> Iterator[None]:
 
 def _connect(place: Path | str) -> ClientAPI:
     # Chroma's settings also read the file .env of the working folder, which is none of its.
-    settings = ChromaSettings(_env_file=None, anonymized_telemetry=False)  # type: ignore[call-arg]
+    settings = ChromaSettings(
+        _env_file=None,  # type: ignore[call-arg]
+        anonymized_telemetry=False,
+        # A variable of the environment could name somebody to report to.
+        chroma_otel_granularity="none",
+    )
     if isinstance(place, str):
         return _connect_server(place, settings)
     place.mkdir(parents=True, exist_ok=True)

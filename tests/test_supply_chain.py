@@ -110,7 +110,12 @@ def test_a_lock_that_leaves_something_open_is_noticed(
 def test_everything_is_installed_by_hash() -> None:
     """Each line of the Makefile that installs packages into the environment asks for hashes."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    installing = [line.strip() for line in makefile.splitlines() if "$(PIP) install" in line]
+    lines = map(str.strip, makefile.splitlines())
+    installing = [line for line in lines if re.search(r"(pip|\$\(PIP\)) install", line)]
+        line.strip()
+        for line in makefile.splitlines()
+        if "pip install" in line.lower().replace("$(pip)", "pip")
+    ]
     assert installing
     for line in installing:
         # The project itself is not fetched: its build runs with what is installed already.

@@ -40,6 +40,13 @@ _POLICY = (
     "connect-src 'self'; media-src 'none'; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'self'"
 )
+# What the page's framework answers besides, for programs and for its own developers.
+_CLOSED = (
+    "/openapi.json",
+    "/gradio_api/openapi.json",
+    "/gradio_api/call/",
+    "/gradio_api/dev/",
+)
 # The first: so that scripts can be hashed. The second: the name a page is reached by is in
 # Host, which was looked at.
 _LEFT_OUT = (b"accept-encoding", b"x-forwarded-host")
@@ -71,7 +78,7 @@ class Gate:
 
     async def _own_reply(self, wanted: HTTPConnection, receive: Receive) -> Response | None:
         """Return what is answered before the page, None if the page may answer."""
-        refused = self._refusal(wanted.headers)
+        refused = self._refusal(wanted.scope["path"], wanted.headers)
         if refused is not None:
             return PlainTextResponse(refused, status_code=403)
         path, method = wanted.scope["path"], wanted.scope["method"]
@@ -85,13 +92,15 @@ class Gate:
             return PlainTextResponse("That is more than is taken at once.", status_code=413)
         return None
 
-    def _refusal(self, headers: Headers) -> str | None:
+    def _refusal(self, path: str, headers: Headers) -> str | None:
         host = headers.get("host", "")
         if not self._access.knows(host):
             return "Footnote answers only at its own names."
         origin = headers.get("origin")
         if origin is not None and _host_of(origin) != host:
             return "Footnote answers only its own page."
+        if path.startswith(_CLOSED):
+            return "Footnote has no interface but its page."
         return None
 
     async def _log_in_or_out(self, wanted: HTTPConnection, receive: Receive) -> Response:

@@ -112,6 +112,15 @@ def test_other_programs_are_offered_nothing(served: Served) -> None:
     assert shown["mcp_server"] is False
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/openapi.json", "/gradio_api/openapi.json", "/gradio_api/call/ask", "/gradio_api/dev/reload"],
+)
+def test_what_the_framework_answers_to_programs_is_closed(served: Served, path: str) -> None:
+    """The page needs none of it."""
+    assert get(served, path)[0] == 403
+
+
 def test_the_page_is_not_shared_and_reports_nothing(served: Served) -> None:
     """It is at this machine alone, no part of it uploads a conversation, no use is counted."""
     shown = config(served)
