@@ -37,6 +37,7 @@ class Settings(BaseSettings):
         frozen=True,
         populate_by_name=True,
         protected_namespaces=(),
+        hide_input_in_errors=True,  # it may be a key
     )
 
     home: Path = Field(Path(".footnote"), description="folder that holds the library")
@@ -132,6 +133,9 @@ class Settings(BaseSettings):
     def _web_address(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
+        if url is not None and "@" in url.partition("://")[2].partition("/")[0]:
+            # Addresses are shown and written into reports.
+            raise ValueError("must hold no user name or password; a key has a setting of its own")
         return url
 
     def changed(self, **values: Any) -> Self:
