@@ -108,11 +108,11 @@ def test_refusal_offers_the_nearest_passages(visit: Visit) -> None:
 def test_markup_of_a_document_is_shown_as_text(visit: Visit) -> None:
     """No script runs, no picture is fetched, no link is made; the words are there to read."""
     visit.ask("What did the zebra keeper say to every visitor?")
-    expect(visit.page.locator("#now .reply")).to_contain_text("<img src=http://evil.test/x")
+    expect(visit.page.locator("#now .reply")).to_contain_text("< img src=http://evil.test/x")
     visit.page.click("#now a.chip")
     expect(visit.page.locator("#card-1-1 mark.quote")).to_contain_text("to every visitor [7].")
     visit.ask("How high is the zebra fence in metres?")
-    expect(visit.page.locator("#now .reply")).to_contain_text("![x](http://evil.test/y)")
+    expect(visit.page.locator("#now .reply")).to_contain_text("! [x] (http://evil.test/y)")
     visit.page.click("#now a.chip")
     quote = visit.page.locator("#card-2-1 mark.quote")
     expect(quote).to_contain_text("[1](javascript:alert(1)) metres <b>high</b>")
