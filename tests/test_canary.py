@@ -21,6 +21,7 @@ from tests.homes import run_python, write_files
 from tests.models.endpoint import DONE, Endpoint, chunk, endpoint, fail, lines, usage
 from tests.models.test_openai_embedder import vectors
 from ui import cli
+from ui.access import Access
 from ui.conversation import Readiness
 from ui.handlers import Handlers
 from ui.routes import desk_of, router
@@ -244,8 +245,10 @@ def test_the_page_shows_no_key(server: Server, files: Path, log: io.StringIO) ->
     with Assistant() as assistant:
         assistant.add(files)
         handlers = Handlers(assistant, lambda: Readiness("ready"))
-        desk = desk_of(assistant, handlers.keeper, Shelf(assistant, files.parent / "uploads"))
-        app = application()
+        access = Access(assistant.settings)
+        shelf = Shelf(assistant, files.parent / "uploads")
+        desk = desk_of(assistant, handlers.keeper, shelf, access)
+        app = application(access, upload_bytes=0)
         app.include_router(router(desk))
         talk = assistant.conversations.start("Keys")
         said: Answer = assistant.ask(QUESTION)
