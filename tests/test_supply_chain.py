@@ -109,8 +109,7 @@ def test_a_lock_that_leaves_something_open_is_noticed(
 
 def test_everything_is_installed_by_hash() -> None:
     """Each line of the Makefile that installs packages into the environment asks for hashes."""
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    lines = map(str.strip, makefile.splitlines())
+    lines = map(str.strip, (ROOT / "Makefile").read_text(encoding="utf-8").splitlines())
     installing = [line for line in lines if re.search(r"(pip|\$\(PIP\)) install", line)]
     assert installing
     for line in installing:
