@@ -18,7 +18,7 @@ OMITTED = "…"
 # What a terminal obeys, whole: without its first character the rest would stay as litter.
 _ESCAPES = re.compile(
     "(?:\x1b\\[|\x9b)[0-?]{0,99}[ -/]{0,9}[@-~]"
-    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]{0,2000}(?:\x07|\x1b\\\\|\x9c)"
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]{0,2000}(?:\x07|\x1b\\\\|\x9c)"
     "|\x1b[ -/]{0,9}[0-~]"
 )
 # No language heaps more marks than these on a letter; so many more run over other lines.
