@@ -56,9 +56,10 @@ def answer(
     """
     draft, model = drafted(task, how, first_number=first_number), how.model
     yield Event("reading", hits=task.found.hits)
-    if model is not None and draft.in_doubt and not model.ready:
-        yield Event("loading")
-    draft.read(how)
+    if model is not None and draft.in_doubt:
+        if not model.ready:
+            yield Event("loading")
+        draft.read(how)
     refused = draft.confidence < how.strictness or not draft.evidence
     if not refused and model is not None:
         yield from _written(draft, model, how.max_tokens)
@@ -87,17 +88,19 @@ def _missed(draft: Draft) -> Evidence | None:
     """Return the best sentence if search is sure of it, and the model did not tell it."""
     found = draft.task.found.evidence
     near = [e for e in found if e.score > found[0].score - _AS_GOOD]
-    told = draft.citations.values()
+    told = [s.text.split() for s in draft.sentences]
     # One that broke off may have meant to tell it.
     is_wanted = draft.broke_off or draft.signals["relevance"] >= _SURELY_RELEVANT
-    if not is_wanted or any(_tells(c, e) for e in near for c in told):
+    if not is_wanted or any(
+        e.text.split() in told or _cites(c, e) for e in near for c in draft.citations.values()
+    ):
         return None
     return with_antecedent(found[0], draft.task.context)
 
 
-def _tells(citation: Citation, evidence: Evidence) -> bool:
-    """Tell whether a citation has part of a sentence, or its words from another place."""
-    return citation.quote.split() == evidence.text.split() or (
+def _cites(citation: Citation, evidence: Evidence) -> bool:
+    """Tell whether a citation has part of a sentence."""
+    return (
         citation.document.id == evidence.passage.document.id
         and citation.start < evidence.end
         and evidence.start < citation.end

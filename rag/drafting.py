@@ -92,8 +92,8 @@ class Draft:
         return bool(self.evidence) and _HOPELESS < self.confidence < _CERTAIN
 
     def read(self, how: Manner) -> None:
-        """Let the model, if there is one, read the best sentences where there is doubt."""
-        if how.model is not None and self.in_doubt:
+        """Let the model, if there is one, read the best sentences, which settles their order."""
+        if how.model is not None:
             self.judge(how, _read(self, how.model))
 
     def nearest(self, distance: float, most: int) -> list[Evidence]:

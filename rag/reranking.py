@@ -169,6 +169,11 @@ def evidence_among(
     return sorted(final, key=lambda s: -s.evidence.score)
 
 
+def is_topic(text: str) -> bool:
+    """Tell whether a text looks like a heading or a question."""
+    return text.endswith("?") or (len(text) < _HEADING_LENGTH and text[-1].isalnum())
+
+
 def texts_of(entry: Entry) -> list[str]:
     """Return the sentences of a passage."""
     passage = entry.passage
@@ -180,8 +185,7 @@ def _unread(query: Query, candidate: Candidate) -> list[ScoredSentence]:
     entry, found = candidate.entry, []
     for (start, end), text in zip(entry.sentences, texts_of(entry), strict=True):
         fits = query.kind is None or has_kind(text, query.kind, question=query.question)
-        is_topic = text.endswith("?") or (len(text) < _HEADING_LENGTH and text[-1].isalnum())
-        penalty = (0.0 if fits else KIND_PENALTY) + (TOPIC_PENALTY if is_topic else 0.0)
+        penalty = (0.0 if fits else KIND_PENALTY) + (TOPIC_PENALTY if is_topic(text) else 0.0)
         evidence = Evidence(entry.passage, start, end, text, 0.0)
         found.append(ScoredSentence(evidence, UNREAD, penalty, tuple(terms(text)), fits))
     return found

@@ -7,11 +7,13 @@ documents may disagree, or one of them may be there to mislead.
 from __future__ import annotations
 
 import time
+from itertools import islice
 
 from rag.antecedents import with_antecedent
 from rag.disagreeing import Stance, stance
 from rag.drafting import Draft, Manner, drafted
 from rag.expecting import asks_for_views
+from rag.reranking import is_topic
 from rag.schema import Evidence
 
 # Where documents may disagree, one more is quoted if its best sentence is about as good.
@@ -61,11 +63,13 @@ def _otherwise(draft: Draft, how: Manner) -> list[Evidence]:
         near = [e for e in beside.evidence if e.score >= beside.evidence[0].score - _OTHER_SIDE]
         agreeing = {e.passage.document.id for e in near if _stance(draft, e) == "same"}
         if not agreeing:
+            # However sure search is: no model writes from these, so the right one has to be found.
             beside.read(how)
             draft.prompts += beside.prompts
             if beside.confidence >= how.strictness:
                 best = beside.nearest(_NEARLY, len(beside.evidence))
-                found = [e for e in best if _stance(draft, e) == "other"][:_MOST_QUOTES]
+                other = (e for e in best if _stance(draft, e) == "other" and not is_topic(e.text))
+                found = list(islice(other, _MOST_QUOTES))
             break
         aside |= agreeing
     draft.task.timings["elsewhere"] = time.monotonic() - started
