@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import PurePath
 
 from rag.antecedents import with_antecedent
+from rag.asides import CLOSEST, elsewhere
 from rag.citing import (
     Support,
     echoes,
@@ -69,13 +70,13 @@ def answer(
         for evidence in draft.nearest(_NEARLY, _MOST_QUOTES):
             yield Event("writing", text=draft.quote(evidence))
     if not refused and draft.is_written and (missed := _missed(draft)):
-        yield Event("writing", text=draft.quote(missed, lead="Closest in the documents: "))
+        yield Event("writing", text=draft.quote(missed, lead=CLOSEST))
     if draft.sentences:
         last = None
         for evidence in other_sides(draft, how):
             document = evidence.passage.document
             name = fit_to_show(document.title or PurePath(document.uri).name)
-            lead = f"Elsewhere (“{name}”): "
+            lead = elsewhere(name)
             yield Event("writing", text=draft.quote(evidence, lead=lead * (document != last)))
             last = document
     if refused:

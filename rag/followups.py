@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rag.asides import without_asides
 from rag.cleaning import clean_characters
 from rag.errors import QuestionError, UsageError
 from rag.schema import Answer, Turn
@@ -186,7 +187,7 @@ def _subject(turns: Sequence[Turn]) -> str:
     own = next((t.question for t in reversed(turns) if not leans_on_history(t.question)), "")
     question = own or turns[0].question
     known = fold(question)
-    new = [name for name in _names(turns[-1].answer) if fold(name) not in known]
+    new = [name for name in _names(without_asides(turns[-1].answer)) if fold(name) not in known]
     return " ".join([question.strip(), *list(dict.fromkeys(new))[:_NAMES]])
 
 

@@ -238,6 +238,17 @@ def test_a_leaning_question_is_given_its_subject():
     assert "Ada Morley" in rewritten
 
 
+def test_what_was_told_beside_an_answer_is_no_subject():
+    """Neither the words that lead it, nor its title, nor its names."""
+    told = (
+        "They agreed to meet again. [1] Closest in the documents: Oslo was named. [2] "
+        "Elsewhere (“Report: Russia and Us”): Lavrov saw Kellogg. [3] [4] Only Vienna was left. [5]"
+    )
+    turn = Turn("What did the delegations agree on?", told)
+    asked = stand_alone("What did they say about flights?", [turn])
+    assert asked == ("What did they say about flights? (What did the delegations agree on? Vienna)")
+
+
 def test_a_standing_question_stays_as_it_is():
     """No word of the history is mixed into another subject."""
     assert stand_alone("Where is the Eiffel Tower?", [TURN]) == "Where is the Eiffel Tower?"
