@@ -26,11 +26,11 @@ BODY_BYTES = 1_000_000
 _INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "SAMEORIGIN",
     # "no-referrer" would make a form of the page send an unknown origin.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 # 'unsafe-eval': the page's framework compiles its templates. Inline scripts run only when
 # they came with the page itself, which their hashes say.
@@ -38,7 +38,13 @@ _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-eval'{hashes}; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
     "connect-src 'self'; media-src 'none'; object-src 'none'; base-uri 'self'; "
-    "form-action 'self'; frame-ancestors 'self'"
+    "form-action 'self'; frame-ancestors 'none'"
+)
+# What the page fetches by itself, and puts into itself or, of reports, into a frame.
+_FETCHED = "/page/"
+_POLICY_OF_FETCHED = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'"
 )
 # What the page's framework answers besides, for programs and for its own developers.
 _CLOSED = (
@@ -67,7 +73,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        send = _Sender(send)
+        send = _Sender(send, is_page=not scope["path"].startswith(_FETCHED))
         reply = await self._own_reply(HTTPConnection(scope), receive)
         if reply is not None:
             await reply(scope, receive, send)
@@ -155,10 +161,10 @@ class _Body:
 
 
 class _Sender:
-    """Holds an HTML reply back until its inline scripts are known; passes others through."""
+    """Holds a page back until its inline scripts are known; passes all else through."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, send: Send, *, is_page: bool) -> None:
+        self._send, self._is_page = send, is_page
         self._start: Message | None = None
         self._body = b""
 
@@ -166,10 +172,12 @@ class _Sender:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.update(_HEADERS)
-            if headers.get("content-type", "").startswith("text/html"):
+            headers["X-Frame-Options"] = "DENY" if self._is_page else "SAMEORIGIN"
+            policy = _POLICY.format(hashes="") if self._is_page else _POLICY_OF_FETCHED
+            headers["Content-Security-Policy"] = policy
+            if self._is_page and headers.get("content-type", "").startswith("text/html"):
                 self._start = message
             else:
-                headers["Content-Security-Policy"] = _POLICY.format(hashes="")
                 await self._send(message)
         elif self._start is not None:
             await self._collect(message)

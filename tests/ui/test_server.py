@@ -34,6 +34,7 @@ def url() -> Iterator[str]:
     """Serve a page, a record and a stream."""
     app = application(Access(Settings()), upload_bytes=3_000_000)
     app.add_api_route("/", page, response_class=HTMLResponse)
+    app.add_api_route("/page/piece", page, response_class=HTMLResponse)
     app.add_api_route("/length", length, methods=["POST"])
     app.add_api_route("/gradio_api/upload", length, methods=["POST"])
     app.add_api_route("/record", lambda: JSONResponse({"a": 1}))
@@ -132,6 +133,15 @@ def test_every_reply_has_strict_headers(url: str, path: str) -> None:
     assert "'self'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_what_is_fetched_may_run_nothing(url: str) -> None:
+    """A piece of the page that is opened by itself has no scripts, not even its own."""
+    headers = get(url, "/page/piece")[1]
+    assert "script-src" not in headers["Content-Security-Policy"]
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert get(url)[1]["X-Frame-Options"] == "DENY"
 
 
 def test_stream_is_passed_through(url: str) -> None:

@@ -59,7 +59,8 @@ class Visit:
         self.requests.append(request.url)
 
     def _on_response(self, reply: Response) -> None:
-        if "default-src 'self'" not in reply.headers.get("content-security-policy", ""):
+        policy = reply.headers.get("content-security-policy", "")
+        if not policy.startswith(("default-src 'self'", "default-src 'none'")):
             self.unguarded.append(reply.url)
 
     def _on_console(self, message: ConsoleMessage) -> None:
