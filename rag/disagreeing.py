@@ -20,9 +20,13 @@ def stance(text: str, told: Iterable[str], *, question: str) -> Stance:
     """Tell whether a text answers as what has been told, otherwise, or not at all.
 
     It says the same if it shares a name that was asked for, or else a number, or else any word
-    beyond the question's own; it says nothing if it has no such word.
+    beyond the question's own; it says nothing if it has no such word, or if it lacks a number
+    of the question that has been told: then it is about another year, room or round.
     """
     known = list(told)
+    asked = numbers(question)
+    if any(asked & numbers(one) - numbers(text) for one in known):
+        return "none"
     for answers_in in _readings(kind_expected(question)):
         new = answers_in(text, question)
         before = {item for one in known for item in answers_in(one, question)}

@@ -27,6 +27,8 @@ from tests.sessions import NOW, Session, Turn, clients
 from tests.ui.served import Served, serve
 from ui.handlers import BUSY
 
+# Ships have other numbers than rounds: no two questions have the same ones.
+_FIRST_SHIP = 100
 _ASKED = re.compile(r"code word of ship (\d+) in round (\d+)")
 # A language model's pace: until the first token, and from each to the next.
 _FIRST, _NEXT = 0.3, 0.05
@@ -52,7 +54,7 @@ def write_facts(folder: Path, sessions: int, turns: int) -> None:
     for turn in range(turns):
         lines = [
             f"The code word of ship {ship} in round {turn} is {word(ship, turn)}."
-            for ship in range(sessions)
+            for ship in range(_FIRST_SHIP, _FIRST_SHIP + sessions)
         ]
         (folder / f"round{turn}.txt").write_text("\n\n".join(lines), encoding="utf-8")
 
@@ -116,13 +118,13 @@ async def chat(
             seen[ship, turn] = await session.ask(question)
             if turn in (0, turns - 1):
                 await rounds.wait()
-                if ship == 0:
+                if ship == _FIRST_SHIP:
                     memory.append(memory_of(served.process.pid))
 
     async with clients(served.url) as (client, ask):
         tabs = [Session(client, ask) for _ in range(sessions)]
         await asyncio.gather(*(tab.open() for tab in tabs))
-        await asyncio.gather(*(one(ship, tab) for ship, tab in enumerate(tabs)))
+        await asyncio.gather(*(one(ship, tab) for ship, tab in enumerate(tabs, _FIRST_SHIP)))
         await asyncio.gather(*(tab.close() for tab in tabs))
     words = {word(*place): place for place in seen}
     failed = [place for place, turn in seen.items() if word(*place) not in turn.now]

@@ -88,19 +88,18 @@ def test_of_the_same_words_the_ones_cited_are_marked(assistant: Assistant) -> No
     assert max(marked_rows(first)) < min(marked_rows(second))
 
 
-def test_words_outside_of_what_is_seen_are_not_marked(tmp_path: Path) -> None:
-    """A page may hold text beyond its edges; it is drawn all the same."""
+def test_words_outside_of_what_is_seen_are_left_out(tmp_path: Path) -> None:
+    """A page may hold text beyond its edges: it is not read, but counted, and the page drawn."""
     (tmp_path / "edge.pdf").write_bytes(
-        make_pdf([["Inside of the page.", (72, 2000, "Far above the page, out of sight.")]])
+        make_pdf([["Inside of the page, in sight.", (72, 2000, "Far above it, out of sight.")]])
     )
     with Assistant(Settings(home=tmp_path / "home", llm="none")) as opened:
         opened.add(tmp_path / "edge.pdf")
         (document,) = opened.documents()
         text = opened.text_of(document.id)
-        start = text.index("Far above")
-        for crop in (False, True):
-            drawn = opened.page_image(document.id, 1, quotes=[(start, len(text))], crop=crop)
-            assert marked_rows(drawn) == []
+        assert text == "Inside of the page, in sight."
+        assert sum(document.dropped.values()) == 1
+        assert marked_rows(opened.page_image(document.id, 1, quotes=[(0, len(text))])) != []
 
 
 def test_a_quote_of_another_page_marks_nothing(assistant: Assistant) -> None:

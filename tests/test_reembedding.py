@@ -8,6 +8,8 @@ import pytest
 
 from rag import (
     EmbeddingMismatch,
+    ModelError,
+    ModelRejected,
     ModelUnavailable,
     Progress,
 )
@@ -33,22 +35,36 @@ def files(tmp_path: Path) -> Path:
 class FailingEmbedder(WordEmbedder):
     """Fails when it meets a word."""
 
+    def __init__(self, error, *name):
+        super().__init__(*name)
+        self.error = error
+
     def embed(self, texts):
         if any("harbour" in text for text in texts):
-            raise ModelUnavailable("The embedder is not there. Start it.")
+            raise self.error
         return super().embed(texts)
 
 
-def test_embedder_that_fails_keeps_what_was_added(home: Path, files: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (ModelRejected("The text is too long. Split it."), ["bridge.txt"]),
+        # One that is not there is not asked again for each document of a group.
+        (ModelUnavailable("The embedder is not there. Start it."), []),
+    ],
+)
+def test_embedder_that_fails_leaves_whole_documents(
+    home: Path, files: Path, error: ModelError, kept: list[str]
+) -> None:
     """When the embedder fails, what was added before stays, and the next add goes on."""
-    with open_home(home, embedder=FailingEmbedder()) as assistant:
-        with pytest.raises(ModelUnavailable):
+    with open_home(home, embedder=FailingEmbedder(error)) as assistant:
+        with pytest.raises(type(error)):
             assistant.add(files)
-        assert [Path(d.uri).name for d in assistant.documents()] == ["bridge.txt"]
+        assert [Path(d.uri).name for d in assistant.documents()] == kept
     with open_home(home) as assistant:
-        assert statuses(assistant.add(files)) == {
-            "bridge.txt": "unchanged", "harbour.txt": "added", "orchard.txt": "added",
-        }  # fmt: skip
+        added = statuses(assistant.add(files))
+    names = ("bridge.txt", "harbour.txt", "orchard.txt")
+    assert added == {name: "unchanged" if name in kept else "added" for name in names}
     assert unfindable(home) == []
 
 
@@ -95,7 +111,7 @@ def test_failed_reembedding_leaves_the_old_vectors(home: Path, files: Path) -> N
     """When embedding anew fails half-way, the home is as it was."""
     with open_home(home) as assistant:
         assistant.add(files)
-    failing = FailingEmbedder("other")
+    failing = FailingEmbedder(ModelUnavailable("The embedder is not there."), "other")
     with open_home(home, embedder=failing) as assistant, pytest.raises(ModelUnavailable):
         assistant.reembed()
     with open_home(home) as assistant:
