@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 	--generate-hashes --no-emit-index-url --no-header --custom-compile-command "make lock"
 # Tests that have a long version, and those that only take long.
 LONG := tests/test_crash.py tests/test_torn_files.py tests/test_state_machine.py \
-	tests/test_hostile_files.py tests/test_home_faults.py tests/test_copies_killed.py \
+	tests/test_hostile_files.py tests/test_home_faults.py tests/copies \
 	tests/test_repairing.py tests/test_output_guard.py tests/models tests/eval/test_attacks.py
 
 .DEFAULT_GOAL := help

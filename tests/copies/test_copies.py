@@ -24,7 +24,8 @@ from rag import (
 )
 from rag.beside import FILE_NAME, newest_backup
 from rag.tables import SCHEMA_VERSION
-from tests.copied import DOCUMENTS, documents, make_home, names
+from tests.conftest import ROOT
+from tests.copied import DOCUMENTS, documents, names
 from tests.homes import (
     ORCHARD,
     open_home,
@@ -36,23 +37,6 @@ from tests.test_schema import ANSWER
 from ui.cli import main
 
 QUESTION = "Who designed the Anders Bridge?"
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a home of 20 documents, closed."""
-    return make_home(tmp_path_factory.mktemp("copies"))
-
-
-@pytest.fixture
-def home(place: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(place / "home", tmp_path / "home")
-
-
-@pytest.fixture(scope="module")
-def saved(place: Path) -> Path:
-    """Return a backup of that home."""
-    return backup(Settings(home=place / "home"), place / "saved.sqlite").path
 
 
 def questions() -> list[str]:
@@ -100,7 +84,7 @@ def test_backup_is_one_file_for_its_owner(saved: Path, home: Path, tmp_path: Pat
 
 def test_backup_takes_a_home_s_own_calibration_along(home: Path, tmp_path: Path) -> None:
     """Confidence is the same in the restored home."""
-    own = (Path(__file__).parent.parent / "rag" / "calibration.json").read_text(encoding="utf-8")
+    own = (ROOT / "rag" / "calibration.json").read_text(encoding="utf-8")
     (home / "calibration.json").write_text(own + "\n", encoding="utf-8")
     done = backup(Settings(home=home), tmp_path / "b.sqlite")
     restore(Settings(home=tmp_path / "new"), done.path)

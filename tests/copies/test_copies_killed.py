@@ -6,7 +6,6 @@ FOOTNOTE_TEST_KILLS=300 tries more moments and more points at which there is no 
 from __future__ import annotations
 
 import random
-import shutil
 import signal
 import time
 from collections.abc import Mapping
@@ -16,26 +15,9 @@ import pytest
 
 from rag import Settings, backup, doctor, restore
 from tests.conftest import KILLS
-from tests.copied import DOCUMENTS, documents, make_home, names
+from tests.copied import DOCUMENTS, documents, names
 from tests.copying import BACKUP, RESTORE
 from tests.homes import ORCHARD, open_home, run_python, start_module, unfindable, write_files
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a home of 20 documents, closed."""
-    return make_home(tmp_path_factory.mktemp("copies"))
-
-
-@pytest.fixture
-def home(place: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(place / "home", tmp_path / "home")
-
-
-@pytest.fixture(scope="module")
-def saved(place: Path) -> Path:
-    """Return a backup of that home."""
-    return backup(Settings(home=place / "home"), place / "saved.sqlite").path
 
 
 def times(points: Mapping[str, object]) -> list[tuple[int, str]]:
