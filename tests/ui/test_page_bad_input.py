@@ -155,8 +155,10 @@ def test_a_server_that_was_killed_is_gone_on_with(browser: Browser, tmp_path: Pa
         expect(tab.page.locator("#lost")).to_be_visible(timeout=20_000)
         expect(tab.page.locator("#question textarea")).to_have_value("And then?")
     with serve("--port", served.url.rsplit(":", 1)[1], home=home):
-        tab.page.reload()
-        tab.page.wait_for_selector("#state .ready")
+        # The page reloads itself then.
+        tab.page.wait_for_selector("#state .ready", timeout=20_000)
+        expect(tab.page.locator("#lost")).to_have_count(0, timeout=20_000)
+        expect(tab.page.locator("#question textarea")).to_have_value("And then?")
         tab.page.click("#talks .open")
         expect(tab.page.locator("#now")).to_contain_text("met in Istanbul")
         tab.context.close()

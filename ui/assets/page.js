@@ -7,6 +7,7 @@
 
 (() => {
   const NEAR_THE_END = 120; /* pixels */
+  const DRAFT = "footnote-draft";
   const choice = document.createElement("style");
   let latest = null;
 
@@ -101,6 +102,18 @@
     window.dispatchEvent(new Event("footnote-view"));
   }
 
+  /* The framework reloads the page when its server is back: what stands in the box is kept, in
+     this tab alone. */
+  function keepDraft(question) {
+    const draft = sessionStorage.getItem(DRAFT);
+    sessionStorage.removeItem(DRAFT);
+    if (draft) {
+      question.value = draft;
+      question.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    window.addEventListener("pagehide", () => sessionStorage.setItem(DRAFT, question.value));
+  }
+
   function start() {
     const chat = byId("chat");
     const sources = byId("sources");
@@ -115,6 +128,7 @@
     onView();
     followConversation(chat);
     onSources();
+    keepDraft(question);
     /* What is finished is read out; articles under way say that they are busy. */
     now.setAttribute("aria-live", "polite");
     chat.setAttribute("role", "region");
