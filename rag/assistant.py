@@ -241,8 +241,8 @@ class Assistant:
         searched_for = self._understood(question, history)[1]
         limit = _at_least_one(self.settings.evidence if k is None else k)
         known, passages = self._known(documents), self.settings.passages
-        found = self._searching.retriever().find(searched_for, passages, limit, documents=known)
-        return list(found.evidence)
+        search = self._searching.retriever().begun(searched_for, known)
+        return list(search.find(passages, limit).evidence)
 
     def ask(
         self,
@@ -351,12 +351,11 @@ class Assistant:
 
         yield Event("searching")
         started = time.monotonic()
-        search, settings = self._searching.retriever(), self.settings
+        retriever, settings = self._searching.retriever(), self.settings
         tasks = tasks_of(
             parts,
-            lambda part, without: search.find(
-                part, settings.passages, settings.evidence, documents=documents, without=without
-            ),
+            lambda part: retriever.begun(part, documents),
+            how_many=(settings.passages, settings.evidence),
             library=self._library,
             alike=self._parts.alike,
         )

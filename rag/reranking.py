@@ -26,6 +26,9 @@ from rag.words import terms
 DEEPEST, NEAR = 12, 3.0
 # Sentences that are read with the question: 4 to 5 ms each.
 READ = 20
+# Those of other documents that are read beside them: among the 50 poisoned and planted answers
+# that are told from the rest by reading 20, the deepest lay third.
+READ_AGAIN = 10
 # The log-odds of a sentence that was not read: that of one on something else.
 UNREAD = -11.0
 # Weight of the best sentence's log-odds beside its passage's fused score.
@@ -88,17 +91,22 @@ class SentenceReader:
         self._vectors = _Kept(_KEPT_PASSAGES)
         self._readings = _Kept(_KEPT_READINGS)
 
-    def read(self, query: Query, ranked: Sequence[Candidate]) -> list[ScoredSentence]:
+    def read(
+        self, query: Query, ranked: Sequence[Candidate], *, known: Mapping[str, float] | None = None
+    ) -> list[ScoredSentence]:
         """Return the sentences of the best of the ranked candidates, none for none.
 
-        Their order and scores are the cheap ones.
+        Their order and scores are the cheap ones. The first of them are read with the question,
+        but for those whose log-odds are `known`, by their text: from an earlier reading.
         """
+        most = READ_AGAIN if known else READ
         near = [c for c in ranked[:DEEPEST] if c.fused >= ranked[0].fused - NEAR]
         cheap = self._cheaply(query, near)
-        read = cheap[:READ]
-        relevance = self._relevance(query.question, tuple(s.evidence.text for s in read))
-        known = [replace(s, relevance=float(r)) for s, r in zip(read, relevance, strict=True)]
-        return known + cheap[READ:]
+        relevance = dict(known or {})
+        wanted = dict.fromkeys(s.evidence.text for s in cheap[:most])
+        texts = tuple(text for text in wanted if text not in relevance)
+        relevance |= zip(texts, self._relevance(query.question, texts).tolist(), strict=True)
+        return [replace(s, relevance=relevance.get(s.evidence.text, UNREAD)) for s in cheap]
 
     def _relevance(self, question: str, texts: tuple[str, ...]) -> NDArray[np.float32]:
         return self._readings.of(
@@ -187,7 +195,7 @@ def _unread(query: Query, candidate: Candidate) -> list[ScoredSentence]:
         fits = query.kind is None or has_kind(text, query.kind, question=query.question)
         penalty = (0.0 if fits else KIND_PENALTY) + (TOPIC_PENALTY if is_topic(text) else 0.0)
         evidence = Evidence(entry.passage, start, end, text, 0.0)
-        found.append(ScoredSentence(evidence, UNREAD, penalty, tuple(terms(text)), fits))
+        found.append(ScoredSentence(evidence, UNREAD, penalty, terms(text), fits))
     return found
 
 

@@ -21,6 +21,7 @@ from rag.expecting import kind_expected
 from rag.library import Entry, Library, document_of
 from rag.ranking import Scale, bm25, inverse_frequencies, logistic, scale_of
 from rag.reranking import (
+    UNREAD,
     Candidate,
     Query,
     SentenceReader,
@@ -78,38 +79,15 @@ class Retriever:
 
     def search(self, question: str, *, k: int, documents: Sequence[str] | None = None) -> list[Hit]:
         """Return the best `k` passages for a question, best first."""
-        query = self._query(question, documents)
-        fused = self._fused(query)
-        ranked = reranked(fused, self._reader.read(query, fused))
+        search = self.begun(question, documents)
+        ranked = reranked(search.fused, self._reader.read(search.query, search.fused))
         return [_hit(candidate) for candidate in ranked[:k]]
 
-    def find(
-        self,
-        question: str,
-        k: int,
-        sentences: int,
-        *,
-        documents: Sequence[str] | None = None,
-        without: Collection[str] = (),
-    ) -> Found:
-        """Return the best `k` passages and the best sentences inside them.
-
-        Found is what is found among all `documents`, less what is in those of `without`.
-        """
+    def begun(self, question: str, documents: Sequence[str] | None = None) -> Search:
+        """Return a search among all `documents`, whose candidates are found but not yet read."""
         started = time.monotonic()
         query = self._query(question, documents)
-        fused = [c for c in self._fused(query) if c.entry.passage.document.id not in without]
-        fused_at = time.monotonic()
-        read = self._reader.read(query, fused)
-        ranked = reranked(fused, read)
-        best = ranked[:k]
-        if not best:
-            return Found((), (), None)
-        scored = evidence_among(query, best, read)
-        signals = signals_of(query, ranked, scored)
-        evidence = tuple(item.evidence for item in scored[:sentences])
-        seconds = {"retrieval": fused_at - started, "evidence": time.monotonic() - fused_at}
-        return Found(tuple(map(_hit, best)), evidence, signals, seconds)
+        return Search(query, self._fused(query), self._reader, time.monotonic() - started)
 
     def _query(self, question: str, documents: Sequence[str] | None) -> Query:
         found = set(terms(question))
@@ -155,6 +133,36 @@ class Retriever:
         vectors = self._library.vectors_of(missing)
         computed = {i: float(vector @ query.vector) for i, vector in vectors.items()}
         return {**known, **computed}
+
+
+class Search:
+    """A search whose candidates are found; what it reads of them, it reads once."""
+
+    def __init__(
+        self, query: Query, fused: Sequence[Candidate], reader: SentenceReader, seconds: float
+    ) -> None:
+        self.query, self.fused = query, fused
+        self._reader, self._seconds = reader, seconds
+        self._read: dict[str, float] = {}
+
+    def find(self, k: int, sentences: int, *, without: Collection[str] = ()) -> Found:
+        """Return the best `k` passages and the best sentences inside them.
+
+        Found is what is found among all documents, less what is in those of `without`.
+        """
+        started = time.monotonic()
+        fused = [c for c in self.fused if c.entry.passage.document.id not in without]
+        read = self._reader.read(self.query, fused, known=self._read)
+        ranked = reranked(fused, read)
+        best = ranked[:k]
+        if not best:
+            return Found((), (), None)
+        self._read |= {s.evidence.text: s.relevance for s in read if s.relevance != UNREAD}
+        scored = evidence_among(self.query, best, read)
+        signals = signals_of(self.query, ranked, scored)
+        evidence = tuple(item.evidence for item in scored[:sentences])
+        seconds = {"retrieval": self._seconds, "evidence": time.monotonic() - started}
+        return Found(tuple(map(_hit, best)), evidence, signals, seconds)
 
 
 class _VectorCache:
@@ -203,7 +211,7 @@ def _fuse(
     dense_scale: Scale,
     total: int,
 ) -> list[Candidate]:
-    found = {i: tuple(terms(entry.passage.text)) for i, entry in entries.items()}
+    found = {i: terms(entry.passage.text) for i, entry in entries.items()}
     mean_length = sum(map(len, found.values())) / len(found) if found else 0.0
     lexical = {i: bm25(query.weights, t, mean_length) for i, t in found.items()}
     # Passages that are no candidates have next to none of the words: they count as zero.

@@ -17,34 +17,40 @@ from rag.drafting import Manner, Task
 from rag.library import Library
 from rag.models.question import OneQuestion
 from rag.prompts import REFUSAL
-from rag.retrieval import Found
+from rag.retrieval import Search
 from rag.schema import Answer, Event, Hit, Usage
 
 
 def tasks_of(
     parts: Sequence[tuple[str, str]],
-    search: Callable[[str, Collection[str]], Found],
+    begun: Callable[[str], Search],
     *,
+    how_many: tuple[int, int],
     library: Library,
     alike: Callable[[str, str], float],
 ) -> list[Task]:
     """Return the parts of a question, as asked and as searched for, with what is found.
 
-    `search` is given a question, and the ids of documents in which not to look.
+    `how_many` passages and sentences of them: what an answer is written from.
     """
 
-    def task_of(asked: str, searched_for: str, without: Collection[str] = ()) -> Task:
-        found = search(searched_for, without)
-        return Task(
-            question=asked,
-            searched_for=searched_for,
-            found=found,
-            context=library.sentences_of(hit.passage.id for hit in found.hits),
-            page_of=library.page_of,
-            alike=alike,
-            timings=dict(found.seconds),
-            elsewhere=lambda told: task_of(asked, searched_for, told),
-        )
+    def task_of(asked: str, searched_for: str) -> Task:
+        search = begun(searched_for)
+
+        def beside(without: Collection[str]) -> Task:
+            found = search.find(*how_many, without=without)
+            return Task(
+                question=asked,
+                searched_for=searched_for,
+                found=found,
+                context=library.sentences_of(hit.passage.id for hit in found.hits),
+                page_of=library.page_of,
+                alike=alike,
+                timings=dict(found.seconds),
+                elsewhere=beside,
+            )
+
+        return beside(())
 
     return [task_of(asked, searched_for) for asked, searched_for in parts]
 

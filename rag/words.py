@@ -117,7 +117,9 @@ def content_words(text: str) -> list[str]:
     return [_lower(word) for word in _content_words(text)]
 
 
-def terms(text: str) -> list[str]:
+# Some 20 MB at most: the passages that are searched again and again, and their sentences.
+@lru_cache(maxsize=10_000)
+def terms(text: str) -> tuple[str, ...]:
     """Return the content words of a text as terms, in order, repeats kept."""
     found: list[str] = []
     for word in _content_words(text):
@@ -126,7 +128,7 @@ def terms(text: str) -> list[str]:
             folded = folded.replace(",", "")
         for part in _PLAIN.findall(folded):
             found.extend(_pairs(part) if _UNSPACED.match(part) else [stem(part)])
-    return found
+    return tuple(found)
 
 
 def _content_words(text: str) -> Iterator[str]:

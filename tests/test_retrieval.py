@@ -11,7 +11,7 @@ import pytest
 from rag.chunking import split_passages
 from rag.library import Library, NewDocument
 from rag.models.cross_encoder import CrossEncoder
-from rag.retrieval import Retriever
+from rag.retrieval import Found, Retriever
 from rag.schema import Document, Hit, LoadedText
 
 from .fakes import WordEmbedder
@@ -132,7 +132,7 @@ def test_an_empty_library_has_no_hits(tmp_path: Path):
     library = Library(tmp_path / "empty")
     retriever = Retriever(library, None, EMBEDDER, RERANKER)
     assert retriever.search("anything", k=5) == []
-    found = retriever.find("anything", k=5, sentences=5)
+    found = retriever.begun("anything").find(5, 5)
     assert (found.hits, found.evidence, found.signals) == ((), (), None)
     library.close()
 
@@ -140,12 +140,12 @@ def test_an_empty_library_has_no_hits(tmp_path: Path):
 @pytest.mark.parametrize("question", ["?", "is it", '"', "AND OR NOT", "a* NEAR(b)", "x" * 3000])
 def test_any_question_can_be_searched(retriever: Retriever, question: str):
     """No word or sign of a question means anything to the database."""
-    assert len(retriever.find(question, k=3, sentences=2).hits) == 3
+    assert len(retriever.begun(question).find(3, 2).hits) == 3
 
 
 def test_evidence_is_ranked_sentences_of_the_hits(retriever: Retriever):
     """The sentence with the answer first, each with exact offsets."""
-    found = retriever.find("Who designed it in Lancaster?", k=3, sentences=4)
+    found = retriever.begun("Who designed it in Lancaster?").find(3, 4)
     assert found.evidence[0].text == "Ada Morley designed it in Lancaster."
     assert len(found.evidence) == 4
     hits = {hit.passage.id for hit in found.hits}
@@ -161,13 +161,34 @@ def test_evidence_is_ranked_sentences_of_the_hits(retriever: Retriever):
 def test_find_and_search_agree(retriever: Retriever):
     """The same passages in the same order."""
     question = "How many ships did the strike delay?"
-    assert list(retriever.find(question, k=3, sentences=3).hits) == retriever.search(question, k=3)
+    assert list(retriever.begun(question).find(3, 3).hits) == retriever.search(question, k=3)
+
+
+def test_documents_can_be_set_aside(retriever: Retriever):
+    """What is found then is of the others, as if they alone had been read."""
+    search = retriever.begun("Who designed the Harwick Bridge, which was opened in 1932?")
+    assert search.find(3, 3).hits[0].passage.document.id == "docbridge"
+    beside = search.find(3, 3, without={"docbridge"})
+    assert "docbridge" not in {hit.passage.document.id for hit in beside.hits}
+    assert "docbridge" not in {e.passage.document.id for e in beside.evidence}
+    assert len(beside.hits) == 3
+    everything = {f"doc{name}" for name in TEXTS}
+    assert search.find(3, 3, without=everything) == Found((), (), None)
+
+
+def test_what_is_read_again_has_the_score_it_had(retriever: Retriever):
+    """A sentence's relevance depends on the question alone, not on what else is read."""
+    question = "When did tea reach the valley, and when did the orchestra tour Japan?"
+    whole = retriever.begun(question)
+    whole.find(5, 10)
+    alone = retriever.begun(question).find(5, 10, without={"doctea"}).signals
+    assert whole.find(5, 10, without={"doctea"}).signals == alone
 
 
 def test_signals_tell_an_answer_from_none(retriever: Retriever):
     """Each share is a share, and a question on what is there has the higher ones."""
-    there = retriever.find("Who designed the Harwick Bridge?", k=3, sentences=3).signals
-    absent = retriever.find("Who painted zebras in Zanzibar?", k=3, sentences=3).signals
+    there = retriever.begun("Who designed the Harwick Bridge?").find(3, 3).signals
+    absent = retriever.begun("Who painted zebras in Zanzibar?").find(3, 3).signals
     assert there is not None
     assert absent is not None
     assert there.relevance > absent.relevance
@@ -212,7 +233,7 @@ def test_a_topic_is_no_evidence_where_a_sentence_is(
     """A heading or a question like the one asked ranks below the sentence that tells more."""
     text = f"{topic}The canal has benefits: trade grew and floods became rare."
     library.write(new_document("canal", text), fingerprint=EMBEDDER.fingerprint)
-    found = retriever.find("Which benefits did the canal bring to trade?", k=3, sentences=3)
+    found = retriever.begun("Which benefits did the canal bring to trade?").find(3, 3)
     assert found.evidence[0].text.startswith("The canal has benefits")
 
 
@@ -221,7 +242,7 @@ def test_a_year_that_no_passage_names_is_told(
     retriever: Retriever, year: str, missing: float
 ) -> None:
     """A question about another year than the evidence is about is no match."""
-    found = retriever.find(f"Who opened the Harwick Bridge in {year}?", k=3, sentences=3)
+    found = retriever.begun(f"Who opened the Harwick Bridge in {year}?").find(3, 3)
     assert found.signals is not None
     assert found.signals.year_missing == missing
 
@@ -240,6 +261,6 @@ def test_a_name_that_no_passage_has_is_told(
     retriever: Retriever, question: str, missing: float
 ) -> None:
     """Not for a slip of spelling, nor where capital letters say nothing."""
-    found = retriever.find(question, k=3, sentences=3)
+    found = retriever.begun(question).find(3, 3)
     assert found.signals is not None
     assert found.signals.name_missing == missing

@@ -84,7 +84,7 @@ def test_nothing_breaks_on_any_text(text: str):
 
 def test_stop_words_and_contractions_carry_no_meaning():
     """Function words vanish, with either apostrophe."""
-    assert terms("Who's there? They don't, it isn't, I’m not.") == ["not"]
+    assert list(terms("Who's there? They don't, it isn't, I’m not.")) == ["not"]
     assert content_words("What is it that you were doing?") == []
 
 
@@ -102,14 +102,14 @@ def test_compounds_are_taken_apart_and_initials_kept_together():
 
 def test_us_in_capitals_is_a_country_and_us_is_a_pronoun():
     """Capitals tell "US" from "us", "WHO" from "who"; not in a text all in capitals."""
-    assert terms("They told us about the US") == [*terms("told"), "us"]
-    assert terms("Who leads the WHO?") == ["lead", "who"]
-    assert terms("WHO ARE WE") == []
+    assert list(terms("They told us about the US")) == [*terms("told"), "us"]
+    assert list(terms("Who leads the WHO?")) == ["lead", "who"]
+    assert list(terms("WHO ARE WE")) == []
 
 
 def test_a_single_letter_is_a_term():
     """Vitamin D is not just any vitamin."""
-    assert terms("vitamin D") == ["vitamin", "d"]
+    assert list(terms("vitamin D")) == ["vitamin", "d"]
 
 
 def test_diacritics_of_latin_letters_are_folded_and_those_of_others_kept():
@@ -123,14 +123,14 @@ def test_diacritics_of_latin_letters_are_folded_and_those_of_others_kept():
 )
 def test_scripts_with_spaces_have_the_terms_of_the_full_text_index(text: str):
     """Cyrillic, Greek, Arabic and Korean words are words."""
-    assert terms(text) == full_text_terms(text)
+    assert list(terms(text)) == full_text_terms(text)
 
 
 def test_chinese_and_japanese_become_pairs_of_characters():
     """A run without spaces shares terms with a shorter run inside it."""
     assert words("中文测试。你好") == ["中文测试", "你好"]
     assert set(terms("文测")) <= set(terms("中文测试"))
-    assert terms("東") == ["東"]
+    assert list(terms("東")) == ["東"]
 
 
 def test_indic_words_keep_their_vowel_signs():

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Read by Gradio when it is imported: nothing is reported to anyone.
+# Read by Gradio when it is imported: nothing is reported to anyone, and no window is looked for.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ.setdefault("MPLBACKEND", "agg")
 
 import gradio as gr
 from fastapi import FastAPI
@@ -29,6 +30,7 @@ from ui.occasion import PageAssistant, examples_for
 from ui.routes import desk_of, router
 from ui.server import application
 from ui.shelf import UPLOADS, Shelf
+from ui.sparing import LEAVE, Sparing, changes
 from ui.view import View
 
 # Files of the largest size that one upload may hold.
@@ -43,6 +45,10 @@ _HEAD = (
 )
 
 
+class _Blocks(Sparing, gr.Blocks):
+    """Blocks that cost little."""
+
+
 @dataclass(frozen=True)
 class _Parts:
     """The components that actions read and write."""
@@ -55,7 +61,6 @@ class _Parts:
     question: gr.Textbox
     send: gr.Button
     stop: gr.Button
-    examples: gr.Column
     state: gr.HTML
     new: gr.Button
     listed: gr.HTML
@@ -76,9 +81,6 @@ class _Parts:
             self.past_sources,
             self.now_sources,
             self.question,
-            self.send,
-            self.stop,
-            self.examples,
             self.listed,
         ]
 
@@ -141,7 +143,7 @@ def _page(
 ) -> gr.Blocks:
     documents = assistant.documents()
     page: gr.Blocks
-    with gr.Blocks(title="Footnote", analytics_enabled=False, fill_width=True) as page:
+    with _Blocks(title="Footnote", analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_id="top"):
             _html(render.header(), "header")
             _html(render.views(), "views")
@@ -153,7 +155,7 @@ def _page(
                 find = _finder()
                 listed = _panel(handlers.keeper.listed(), "talks")
             with gr.Column(elem_id="talk"):
-                past, now, buttons, box = _chat(documents)
+                past, now, buttons = _chat(documents)
                 question, send, stop = _composer()
             with gr.Column(elem_id="sources"):
                 past_sources = _pile("past-sources")
@@ -173,7 +175,6 @@ def _page(
             question=question,
             send=send,
             stop=stop,
-            examples=box,
             state=state,
             new=new,
             listed=listed,
@@ -225,17 +226,15 @@ def _panel(value: str, elem_id: str) -> gr.HTML:
     return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=script)
 
 
-def _chat(
-    documents: Sequence[Document],
-) -> tuple[gr.HTML, gr.HTML, list[gr.Button], gr.Column]:
+def _chat(documents: Sequence[Document]) -> tuple[gr.HTML, gr.HTML, list[gr.Button]]:
     examples = examples_for(documents)
     with gr.Column(elem_id="chat"):
-        with gr.Column(elem_id="examples") as box:
+        with gr.Column(elem_id="examples"):
             _html(render.invite(with_examples=bool(examples)), "invite")
             buttons = [gr.Button(example, elem_classes="example") for example in examples]
         past = _pile("past")
         now = _panel("", "now")
-    return past, now, buttons, box
+    return past, now, buttons
 
 
 def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button]:
@@ -250,7 +249,7 @@ def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button]:
             container=False,
         )
         send = gr.Button("Send", variant="primary", elem_id="send")
-        stop = gr.Button("Stop", visible="hidden", elem_id="stop")
+        stop = gr.Button("Stop", elem_id="stop")
     return question, send, stop
 
 
@@ -309,11 +308,10 @@ def _wire_conversations(page: gr.Blocks, parts: _Parts, handlers: Handlers) -> N
         handlers.give_up(session=_session(request))
 
     def restart() -> tuple[Any, ...]:
-        return _updates(handlers.restart(), begins=True)
+        return _updates(handlers.restart())
 
     def on_list(talk: Talk, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
-        view = handlers.on_list(talk, _data(event), session=_session(request))
-        return _updates(view, begins=not view.talk.exchanges)
+        return _updates(handlers.on_list(talk, _data(event), session=_session(request)))
 
     def find(words: str, talk: Talk) -> str:
         return handlers.keeper.listed(words, current=talk.id)
@@ -374,26 +372,19 @@ def _data(event: gr.EventData) -> Mapping[str, str]:
 
 def _shown(views: Iterator[View]) -> Iterator[tuple[Any, ...]]:
     """Yield the updates of views; without any, all stays: the framework would empty it."""
-    view = None
-    for view in views:
-        yield _updates(view)
-    if view is None:
-        yield (gr.skip(),) * len(_updates(View(Talk(), "")))
+    steps = changes(map(_updates, views))
+    yield next(steps, (LEAVE,) * len(_updates(View(Talk(), ""))))
+    yield from steps
 
 
-def _updates(view: View, *, begins: bool = False) -> tuple[Any, ...]:
+def _updates(view: View) -> tuple[Any, ...]:
     """Return the update of each part, in the order of `_Parts.outputs`."""
-    leave, past = gr.skip(), view.past
     return (
         view.talk,
-        leave if past is None else {"first": past.first, "html": past.exchanges},
+        LEAVE if view.past is None else {"first": view.past.first, "html": view.past.exchanges},
         view.now,
-        leave if past is None else {"first": past.first, "html": past.sources},
-        leave if view.now_sources is None else view.now_sources,
-        leave if view.question is None else view.question,
-        # Hidden, and there all the same.
-        gr.update(visible=not view.busy or "hidden"),
-        gr.update(visible=view.busy or "hidden"),
-        gr.update(visible=begins),
-        leave if view.listed is None else view.listed,
+        LEAVE if view.past is None else {"first": view.past.first, "html": view.past.sources},
+        LEAVE if view.now_sources is None else view.now_sources,
+        LEAVE if view.question is None else view.question,
+        LEAVE if view.listed is None else view.listed,
     )

@@ -36,7 +36,6 @@ class View:
     now: str
     now_sources: str | None = None
     past: Past | None = None
-    busy: bool = False
     question: str | None = None
     listed: str | None = None
     """The list of conversations."""
@@ -63,5 +62,4 @@ def view_of(item: Exchange, talk: Talk) -> View:
         talk=talk,
         now=render.exchange(item, is_last=True),
         now_sources=render_sources.sources([item], latest=item.number),
-        busy=not item.finished,
     )

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import openai
+import openai.resources.chat  # or else the first question would wait half a second for it
 
 from rag.errors import ConfigError, ModelError, ModelRejected, ModelUnavailable
 from rag.models.addresses import check_url
