@@ -24,10 +24,10 @@ from rag.words import terms
 # Passages whose sentences may be read: the best by fused score, no further from the first
 # than this (in deviations). What lies deeper seldom holds the answer.
 DEEPEST, NEAR = 12, 3.0
-# Sentences that are read with the question: 4 to 5 ms each.
+# Sentences that are read with the question: 3 to 4 ms each on 2 cores.
 READ = 20
-# Those of other documents that are read beside them: among the 50 poisoned and planted answers
-# that are told from the rest by reading 20, the deepest lay third.
+# Those of other documents that are read beside them. Of the 76 other answers that reading 20
+# brings up in the attacks of `footnote eval --attacks`, this brings up all; 6 lose five.
 READ_AGAIN = 10
 # The log-odds of a sentence that was not read: that of one on something else.
 UNREAD = -11.0

@@ -6,7 +6,6 @@ Knows nothing of where the texts come from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +29,16 @@ class CrossEncoder:
     """
 
     def __init__(self, *, threads: int) -> None:
-        self._encoder = OnnxEncoder(MODEL, TOKENIZER, SHA256, threads=1, max_tokens=MAX_TOKENS)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="reading")
+        self._encoder = OnnxEncoder(
+            MODEL, TOKENIZER, SHA256, threads=threads, max_tokens=MAX_TOKENS, batch=5
+        )
 
     def relevance(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the log-odds that each text answers the question, shape (len(texts),)."""
-        # One by one, so that a score depends on nothing else; on a thread each, which is faster
-        # than batches: 20 short sentences take 0.055 s on 2 cores, and 0.07 in batches of 8 with
-        # all threads for each, at more work for the processor.
-        found = self._pool.map(self._read, ((question, text) for text in texts))
-        return np.fromiter(found, dtype=np.float32, count=len(texts))
+        scores = np.empty(len(texts), dtype=np.float32)
+        for places, _, logits in self._encoder.run([(question, text) for text in texts]):
+            scores[places] = logits[:, 0]
+        return scores
 
     def close(self) -> None:
         """Nothing to free: session and threads go with the object."""
-
-    def _read(self, pair: tuple[str, str]) -> float:
-        ((_, _, logits),) = self._encoder.run([pair])
-        return float(logits[0, 0])

@@ -32,7 +32,7 @@ class MiniLM:
 
     def __init__(self, *, threads: int) -> None:
         self._encoder = OnnxEncoder(
-            MODEL, TOKENIZER, SHA256, threads=threads, max_tokens=MAX_TOKENS
+            MODEL, TOKENIZER, SHA256, threads=threads, max_tokens=MAX_TOKENS, batch=8
         )
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -46,4 +46,4 @@ class MiniLM:
         return rows
 
     def close(self) -> None:
-        """Nothing to free: the session goes with the object."""
+        """Nothing to free: session and threads go with the object."""
