@@ -13,13 +13,16 @@ import sys
 import webbrowser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from rag import Assistant, Settings
 from ui.terminal import Terminal
 from ui.warming import Warming
 
+# How often the page looks whether it was told to end, in seconds.
+_LOOK_SECONDS = 0.5
 _EXPOSED = (
     "Others can reach it, too, and need the password or your proxy. Footnote does not encrypt: "
     "let a proxy with TLS stand before it in any network that you do not trust."
@@ -63,7 +66,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         _add(assistant, arguments.add, terminal)
         with (
             open_socket(arguments.host, arguments.port) as listener,
-            until_told_to_end() as told,
+            until_told_to_end() as wait,
         ):
             # Before anything heavy: from here on a second start can name this page.
             assistant.announce(address(listener))
@@ -80,7 +83,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
                     terminal.show_line(_EXPOSED)
                 if not arguments.no_browser and _has_display():
                     webbrowser.open(url)
-                told.get()
+                wait()
     terminal.show_line("Ended.")
     return 0
 
@@ -110,8 +113,8 @@ def _has_display() -> bool:
 
 
 @contextlib.contextmanager
-def until_told_to_end() -> Iterator[SimpleQueue[None]]:
-    """Give a queue that Ctrl-C and SIGTERM put into."""
+def until_told_to_end() -> Iterator[Callable[[], None]]:
+    """Give what waits for Ctrl-C or SIGTERM."""
     # Not an Event: a second signal inside `set` would wait for the lock of the first.
     told: SimpleQueue[None] = SimpleQueue()
     before = {
@@ -119,10 +122,18 @@ def until_told_to_end() -> Iterator[SimpleQueue[None]]:
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        yield told
+        yield partial(_wait, told)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _wait(told: SimpleQueue[None]) -> None:
+    # The system may give a signal to any thread, which does not wake this one, and only this one
+    # acts on it.
+    while True:
+        with contextlib.suppress(Empty):
+            return told.get(timeout=_LOOK_SECONDS)
 
 
 chat = Command("open the chat page in a browser", _add_arguments, _run)
