@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,8 @@ class VectorIndex:
         self._fingerprint = fingerprint
         self._url = url
         self._collection: ChromaCollection | None = None
+        # What no search of the collection comes to: passage id -> vector.
+        self._aside: dict[str, NDArray[np.float32]] = {}
         # Held while the index is opened, built or written; readers do not need it.
         self._lock = threading.RLock()
         self._starting = threading.Lock()
@@ -116,7 +119,7 @@ class VectorIndex:
             if self.is_sound():
                 generation = self._generation
                 place, name = self._place(generation), self._name(generation)
-                self._collection = _chroma().collection(place, name)
+                self._use(_chroma().collection(place, name))
             elif not self._closed.is_set():
                 self.rebuild()
 
@@ -140,7 +143,8 @@ class VectorIndex:
             revision = self._library.revision
             built = self._build(generation)
             if built is not None:
-                self._collection, self._missed = built, False
+                self._use(built)
+                self._missed = False
                 self._library.set_facts(INDEX_UP_TO_DATE, at=revision)
                 self._sweep(generation)
 
@@ -166,12 +170,20 @@ class VectorIndex:
         if documents is not None and not 0 < len(documents) <= _MOST_NAMED:
             return None if documents else []
         try:
-            return collection.nearest(vector[None, :], limit=limit, documents=documents)[0]
+            found = dict(collection.nearest(vector[None, :], limit=limit, documents=documents)[0])
         except IndexUnavailable as error:
             # Closed or built anew by another thread is no failure.
             if collection is self._collection:
                 self._distrust(error)
             return None
+        wanted = None if documents is None else set(documents)
+        for passage, other in self._aside.items():
+            if wanted is None or document_of(passage) in wanted:
+                found[passage] = float(other @ vector)
+        # A search that begins in a part of the graph that leads nowhere else ends there.
+        if len(found) < min(limit, self._library.count(documents)):
+            return None
+        return sorted(found.items(), key=itemgetter(1), reverse=True)[:limit]
 
     def write(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Add passages, if the index is open; it is behind otherwise."""
@@ -184,11 +196,18 @@ class VectorIndex:
         with self._changing() as collection:
             if collection is not None:
                 collection.delete(ids)
+                self._aside = {i: self._aside[i] for i in self._aside.keys() - set(ids)}
 
     def settle(self) -> None:
         """Record that the index holds what the library holds, if it does."""
         with self._lock:
-            if self.ready and not self._missed:
+            if self._collection is None or self._missed:
+                return
+            try:
+                self._aside = self._beyond(self._collection)
+            except IndexUnavailable as error:
+                self._distrust(error)
+            else:
                 self._library.set_facts(INDEX_UP_TO_DATE)
 
     def _open_quietly(self) -> None:
@@ -220,8 +239,34 @@ class VectorIndex:
             self._let_go()
             self._library.set_facts(INDEX_BEHIND)
 
+    def _use(self, collection: ChromaCollection) -> None:
+        try:
+            self._aside = self._beyond(collection)
+        except IndexUnavailable:
+            collection.close()
+            raise
+        self._collection = collection
+
+    def _beyond(self, collection: ChromaCollection) -> dict[str, NDArray[np.float32]]:
+        """Return the passages that a search for all of them does not come to.
+
+        HNSW gives no node a link that leads to it for certain: one may lose all of them to
+        nearer neighbours (nmslib/hnswlib#522), and some hundred equal vectors do. A server is
+        not asked, for it may limit how much it returns.
+        """
+        count = self._library.count()
+        if self._url is not None or not count:
+            return {}
+        found = collection.nearest(self._library.sample_vectors(1), limit=count)[0]
+        if len(found) >= count:
+            return {}
+        reached = {passage for passage, _ in found}
+        ids, vectors = self._library.vectors()
+        return {i: v for i, v in zip(ids, vectors, strict=True) if i not in reached}
+
     def _let_go(self) -> None:
         collection, self._collection = self._collection, None
+        self._aside = {}
         if collection is not None:
             collection.close()
 

@@ -145,9 +145,11 @@ class Library:
         )
         return [_passage(row, document) for row in self._database.rows(sql, (document_id,))]
 
-    def count(self) -> int:
-        """Return how many passages there are."""
-        return int(self._database.rows("SELECT count(*) FROM passages")[0][0])
+    def count(self, documents: Sequence[str] | None = None) -> int:
+        """Return how many passages there are, or how many of them these documents have."""
+        join, condition, values = _limited_to(documents)
+        sql = f"SELECT count(*) FROM passages p {join} WHERE 1 {condition}"
+        return int(self._database.rows(sql, values)[0][0])
 
     def search_words(
         self,
@@ -179,15 +181,11 @@ class Library:
         sql = f"SELECT term, doc FROM vocabulary WHERE term IN ({_marks(wanted)})"
         return dict.fromkeys(wanted, 0) | dict(self._database.rows(sql, wanted))
 
-    def vectors(
-        self, documents: Sequence[str] | None = None
-    ) -> tuple[list[str], NDArray[np.float32]]:
+    def vectors(self) -> tuple[list[str], NDArray[np.float32]]:
         """Return all passage ids and their vectors as rows, in the order of adding."""
-        join, condition, values = _limited_to(documents)
         rows = self._database.rows(
-            f"SELECT p.id, v.vector FROM vectors v JOIN passages p ON p.number = v.passage {join} "
-            f"WHERE 1 {condition} ORDER BY p.number",
-            tuple(values),
+            "SELECT p.id, v.vector FROM vectors v JOIN passages p ON p.number = v.passage "
+            "ORDER BY p.number"
         )
         return [row[0] for row in rows], _matrix([row[1] for row in rows])
 

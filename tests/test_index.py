@@ -172,6 +172,39 @@ def test_filter_of_documents(home: Path) -> None:
     library.close()
 
 
+def test_passages_that_say_the_same_are_all_found(tmp_path: Path) -> None:
+    """More than a graph links to each other: each, in its document or among all; until it goes."""
+    library, index = opened(tmp_path)
+    for n in range(400):
+        write(library, index, f"/n/copy{n}.txt", "Pear trees were grafted in 1874.")
+    write(library, index, "/n/other.txt", "Fishermen kept axes aboard.")
+    index.settle()
+
+    def assert_all_are_found() -> None:
+        ids, vectors = library.vectors()
+        for vector in (vectors[0], vectors[-1]):
+            everything = index.search(vector, limit=1000)
+            assert everything is not None
+            assert sorted(i for i, _ in everything) == sorted(ids)
+        for passage, vector in zip(ids, vectors, strict=True):
+            document = passage.rpartition("-")[0]
+            found = index.search(vector, limit=5, documents=[document])
+            assert found is not None
+            assert [(i, round(score, 3)) for i, score in found] == [(passage, 1.0)]
+
+    assert_all_are_found()
+    for document in library.documents()[::3]:
+        index.delete(library.remove(document.id))
+    index.settle()
+    assert_all_are_found()
+    index.close()
+    library.close()
+    library, index = opened(tmp_path)
+    assert_all_are_found()
+    index.close()
+    library.close()
+
+
 def test_empty_library_has_an_empty_index(tmp_path: Path) -> None:
     """An index of nothing finds nothing, and opens again."""
     for _ in range(2):
