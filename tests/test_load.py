@@ -32,5 +32,5 @@ def test_readers_find_what_a_writer_adds(tmp_path: Path) -> None:
     with Assistant(Settings(home=tmp_path / "home", llm="none")) as assistant:
         came = Library(assistant, tmp_path / "files").run(passages=120, readers=4, seconds=5)
     assert came.passages >= 120
-    assert came.searches > 10
+    assert came.searches >= 4
     assert (came.errors, came.unfound, came.halves) == ([], 0, 0), came
