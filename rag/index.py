@@ -181,7 +181,7 @@ class VectorIndex:
             if wanted is None or document_of(passage) in wanted:
                 found[passage] = float(other @ vector)
         # A search that begins in a part of the graph that leads nowhere else ends there.
-        if len(found) < min(limit, self._library.count(documents)):
+        if len(found) < limit and len(found) < self._library.count(documents):
             return None
         return sorted(found.items(), key=itemgetter(1), reverse=True)[:limit]
 
