@@ -31,6 +31,7 @@ from ui.routes import desk_of, router
 from ui.server import application
 from ui.shelf import UPLOADS, Shelf
 from ui.sparing import LEAVE, Sparing, changes
+from ui.uploaded import Uploaded
 from ui.view import View
 
 # Files of the largest size that one upload may hold.
@@ -45,8 +46,8 @@ _HEAD = (
 )
 
 
-class _Blocks(Sparing, gr.Blocks):
-    """Blocks that cost little."""
+class _Blocks(Sparing, Uploaded, gr.Blocks):
+    """Blocks that cost little, and take no file but what was uploaded."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,9 @@ def _page(
     local: bool,
 ) -> gr.Blocks:
     documents = assistant.documents()
-    page: gr.Blocks
-    with _Blocks(title="Footnote", analytics_enabled=False, fill_width=True) as page:
+    page = _Blocks(title="Footnote", analytics_enabled=False, fill_width=True)
+    page.incoming = shelf.incoming
+    with page:
         with gr.Row(elem_id="top"):
             _html(render.header(), "header")
             _html(render.views(), "views")

@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -46,13 +46,25 @@ _POLICY_OF_FETCHED = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'"
 )
-# What the page's framework answers besides, for programs and for its own developers.
-_CLOSED = (
-    "/openapi.json",
-    "/gradio_api/openapi.json",
-    "/gradio_api/call/",
-    "/gradio_api/dev/",
-)
+# All that the page asks for. Its framework answers much else, and more in each version: for
+# programs, for its own developers, and files of any host, which would then be of this one.
+_PAGE = "/"
+_OPEN = frozenset({
+    _PAGE,
+    LOGIN,
+    LOGOUT,
+    UPLOAD,
+    "/config",
+    "/favicon.ico",
+    "/theme.css",
+    "/gradio_api/app_id",
+    "/gradio_api/queue/data",
+    "/gradio_api/queue/join",
+    "/gradio_api/upload_progress",
+})  # fmt: skip
+_OPEN_BELOW = (_FETCHED, "/assets/", "/static/", "/gradio_api/heartbeat/")
+# Other ports of this machine count as the same site.
+_FOREIGN = ("cross-site", "same-site")
 # The first: so that scripts can be hashed. The second: the name a page is reached by is in
 # Host, which was looked at.
 _LEFT_OUT = (b"accept-encoding", b"x-forwarded-host")
@@ -73,7 +85,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        send = _Sender(send, is_page=not scope["path"].startswith(_FETCHED))
+        send = _Sender(send, scope["path"])
         reply = await self._own_reply(HTTPConnection(scope), receive)
         if reply is not None:
             await reply(scope, receive, send)
@@ -84,7 +96,7 @@ class Gate:
 
     async def _own_reply(self, wanted: HTTPConnection, receive: Receive) -> Response | None:
         """Return what is answered before the page, None if the page may answer."""
-        refused = self._refusal(wanted.scope["path"], wanted.headers)
+        refused = self._refusal(wanted)
         if refused is not None:
             return PlainTextResponse(refused, status_code=403)
         path, method = wanted.scope["path"], wanted.scope["method"]
@@ -98,14 +110,19 @@ class Gate:
             return PlainTextResponse("That is more than is taken at once.", status_code=413)
         return None
 
-    def _refusal(self, path: str, headers: Headers) -> str | None:
+    def _refusal(self, wanted: HTTPConnection) -> str | None:
+        path, headers = wanted.scope["path"], wanted.headers
         host = headers.get("host", "")
         if not self._access.knows(host):
             return "Footnote answers only at its own names."
         origin = headers.get("origin")
         if origin is not None and _host_of(origin) != host:
             return "Footnote answers only its own page."
-        if path.startswith(_CLOSED):
+        # A link, a picture or a frame of a web site says nothing of where it comes from but
+        # this. Such a link may lead to the page, and to nothing that lies behind it.
+        if headers.get("sec-fetch-site") in _FOREIGN and path != _PAGE:
+            return "Footnote answers only its own page."
+        if path not in _OPEN and not path.startswith(_OPEN_BELOW):
             return "Footnote has no interface but its page."
         return None
 
@@ -161,10 +178,11 @@ class _Body:
 
 
 class _Sender:
-    """Holds a page back until its inline scripts are known; passes all else through."""
+    """Holds the page back until its inline scripts are known; passes all else through."""
 
-    def __init__(self, send: Send, *, is_page: bool) -> None:
-        self._send, self._is_page = send, is_page
+    def __init__(self, send: Send, path: str) -> None:
+        self._send, self._is_page = send, path == _PAGE
+        self._is_fetched = path.startswith(_FETCHED)
         self._start: Message | None = None
         self._body = b""
 
@@ -172,8 +190,8 @@ class _Sender:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.update(_HEADERS)
-            headers["X-Frame-Options"] = "DENY" if self._is_page else "SAMEORIGIN"
-            policy = _POLICY.format(hashes="") if self._is_page else _POLICY_OF_FETCHED
+            headers["X-Frame-Options"] = "SAMEORIGIN" if self._is_fetched else "DENY"
+            policy = _POLICY_OF_FETCHED if self._is_fetched else _POLICY.format(hashes="")
             headers["Content-Security-Policy"] = policy
             if self._is_page and headers.get("content-type", "").startswith("text/html"):
                 self._start = message

@@ -216,9 +216,14 @@ def _evaluate(desk: Desk, data: Mapping[str, str | list[str]]) -> str | None:
             documents,
             settings=desk.assistant.settings,
             only_search=bool(data.get("only_search")),
-            limit=int(limit) if limit.isdecimal() and int(limit) else None,
+            limit=_number(limit),
         )
     return None
+
+
+def _number(text: str) -> int | None:
+    """Return the number above 0 that a form holds, None for anything else."""
+    return int(text) if text.isdecimal() and len(text) < 10 and int(text) else None
 
 
 def _fragment(shown: Callable[[], str]) -> Response:

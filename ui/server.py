@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from rag import ConfigError
 from ui.access import Access
@@ -21,6 +22,8 @@ from ui.gate import Gate
 
 DEFAULT_PORT = 7860
 _PORTS_TRIED = 50
+# An address and the headers of a request together.
+_HEADER_BYTES = 64_000
 
 
 def open_socket(host: str, port: int | None) -> socket.socket:
@@ -70,16 +73,34 @@ def address(listener: socket.socket) -> str:
 
 def application(access: Access, *, upload_bytes: int) -> FastAPI:
     """Return an application without pages of its own, guarded by `ui.gate`."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Gate, access=access, upload_bytes=upload_bytes)
-    return app
+    return _Guarded(access, upload_bytes)
+
+
+class _Guarded(FastAPI):
+    """An application whose gate stands before all of it, replies to failures of its own too."""
+
+    def __init__(self, access: Access, upload_bytes: int) -> None:
+        super().__init__(docs_url=None, redoc_url=None, openapi_url=None)
+        self._access, self._upload_bytes = access, upload_bytes
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return what answers requests; called once, with the first of them."""
+        behind = super().build_middleware_stack()
+        return Gate(behind, access=self._access, upload_bytes=self._upload_bytes)
 
 
 @contextmanager
 def serving(app: FastAPI, listener: socket.socket) -> Iterator[str]:
     """Serve on a listening socket in a thread; yield the address once the page loads."""
+    # Of its two parsers the other takes headers of any length, and all wait meanwhile.
     config = uvicorn.Config(
-        app, log_level="critical", access_log=False, timeout_graceful_shutdown=1, ws="none"
+        app,
+        log_level="critical",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        ws="none",
+        http="h11",
+        h11_max_incomplete_event_size=_HEADER_BYTES,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(

@@ -128,7 +128,7 @@ def url() -> Iterator[str]:
     """Serve a page that has a password."""
     app = application(access("0.0.0.0", password=PASSWORD), upload_bytes=0)
     app.add_api_route("/", lambda: "inside")
-    app.add_api_route("/data", lambda: "inside", methods=["GET", "POST"])
+    app.add_api_route("/config", lambda: "inside", methods=["GET", "POST"])
     with serving(app, open_socket("127.0.0.1", 0)) as served:
         yield served
 
@@ -151,7 +151,7 @@ def sign_in(url: str, password: str, **headers: str) -> tuple[int, http.client.H
 
 def test_nothing_is_told_before_the_password(url: str) -> None:
     """Every address asks for it, those that are not there, too."""
-    for method, path in (("GET", "/"), ("GET", "/data"), ("POST", "/data"), ("GET", "/nothing")):
+    for method, path in (("GET", "/"), ("GET", "/config"), ("POST", "/config"), ("GET", "/assets/nothing")):
         status, headers, body = send(url, method, path)
         assert status == 401
         assert "inside" not in body
@@ -167,9 +167,9 @@ def test_the_password_opens_everything(url: str) -> None:
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     crumb = cookie.split(";")[0]
-    assert send(url, "GET", "/data", Cookie=crumb)[2] == '"inside"'
+    assert send(url, "GET", "/config", Cookie=crumb)[2] == '"inside"'
     assert send(url, "POST", "/logout", Cookie=crumb)[0] == 303
-    assert send(url, "GET", "/data", Cookie=crumb)[0] == 401
+    assert send(url, "GET", "/config", Cookie=crumb)[0] == 401
 
 
 def test_a_wrong_password_is_told_and_counted(url: str) -> None:

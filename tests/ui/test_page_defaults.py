@@ -20,6 +20,7 @@ ASKED_FOR = {
     "GRADIO_ALLOWED_PATHS": "/",
     "GRADIO_ANALYTICS_ENABLED": "True",
     "GRADIO_MCP_SERVER": "True",
+    "GRADIO_PROFILING": "1",
     "GRADIO_RUN_HISTORY": "True",
     "GRADIO_SHARE": "True",
     "GRADIO_VIBE_MODE": "1",
@@ -88,6 +89,7 @@ def test_runs_cannot_be_sent_anywhere(served: Served) -> None:
         "/gradio_api/file=/etc/passwd",
         f"/gradio_api/file={ROOT}/pyproject.toml",
         "/gradio_api/file=http://127.0.0.1:9/x",
+        "/gradio_api/file=http://example.test/x.png",
         "/gradio_api/file/etc/passwd",
         "/gradio_api/proxy=https://someone.hf.space/x",
         "/gradio_api/proxy=http://127.0.0.1:9/x",
@@ -98,23 +100,31 @@ def test_runs_cannot_be_sent_anywhere(served: Served) -> None:
 def test_no_file_and_no_other_host_is_reached_through_the_page(served: Served, path: str) -> None:
     """Neither a path of this machine nor an address is looked up for who asks."""
     status, body = get(served, path)
-    assert status in (400, 403, 404)
+    assert status in (403, 404)
     assert b"root:" not in body
     assert b"[project]" not in body
 
 
 def test_other_programs_are_offered_nothing(served: Served) -> None:
-    """The list of what can be called is empty, and nothing links to it."""
-    offered = json.loads(get(served, "/gradio_api/info")[1])
-    assert offered == {"named_endpoints": {}, "unnamed_endpoints": {}}
+    """No event has a name to be called by, and nothing links to a list of them."""
     shown = config(served)
+    assert {event["api_visibility"] for event in shown["dependencies"]} == {"private"}
     assert shown["footer_links"] == []
     assert shown["mcp_server"] is False
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/openapi.json", "/gradio_api/openapi.json", "/gradio_api/call/ask", "/gradio_api/dev/reload"],
+    [
+        "/openapi.json",
+        "/gradio_api/openapi.json",
+        "/gradio_api/info",
+        "/gradio_api/call/ask",
+        "/gradio_api/run/ask",
+        "/gradio_api/dev/reload",
+        "/gradio_api/component_server",
+        "/gradio_api/profiling/traces",
+    ],
 )
 def test_what_the_framework_answers_to_programs_is_closed(served: Served, path: str) -> None:
     """The page needs none of it."""

@@ -25,6 +25,10 @@ def page() -> HTMLResponse:
     return HTMLResponse(f"<script>{SCRIPT}</script><script src='/x.js'></script>")
 
 
+def fail() -> None:
+    raise ZeroDivisionError
+
+
 async def length(request: Request) -> JSONResponse:
     return JSONResponse(len(await request.body()))
 
@@ -35,10 +39,13 @@ def url() -> Iterator[str]:
     app = application(Access(Settings()), upload_bytes=3_000_000)
     app.add_api_route("/", page, response_class=HTMLResponse)
     app.add_api_route("/page/piece", page, response_class=HTMLResponse)
-    app.add_api_route("/length", length, methods=["POST"])
+    app.add_api_route("/assets/page", page, response_class=HTMLResponse)
+    app.add_api_route("/config", lambda: JSONResponse({"a": 1}))
+    app.add_api_route("/gradio_api/file", page, response_class=HTMLResponse)
+    app.add_api_route("/gradio_api/queue/data", lambda: StreamingResponse(iter([b"a", b"b"])))
+    app.add_api_route("/gradio_api/queue/join", length, methods=["POST"])
     app.add_api_route("/gradio_api/upload", length, methods=["POST"])
-    app.add_api_route("/record", lambda: JSONResponse({"a": 1}))
-    app.add_api_route("/stream", lambda: StreamingResponse(iter([b"a", b"b"])))
+    app.add_api_route("/page/failing", fail)
     with serving(app, open_socket("127.0.0.1", 0)) as served:
         yield served
 
@@ -126,9 +133,11 @@ def test_policy_allows_only_the_page_and_its_own_scripts(url: str) -> None:
     assert SCRIPT.encode() in body
 
 
-@pytest.mark.parametrize("path", ["/", "/record", "/stream", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/", "/config", "/gradio_api/queue/data", "/assets/none", "/none", "/page/failing"]
+)
 def test_every_reply_has_strict_headers(url: str, path: str) -> None:
-    """Pages, records, streams and errors alike."""
+    """Pages, records, streams, errors and failures of our own alike."""
     headers = get(url, path)[1]
     assert "'self'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -144,9 +153,49 @@ def test_what_is_fetched_may_run_nothing(url: str) -> None:
     assert get(url)[1]["X-Frame-Options"] == "DENY"
 
 
+def test_only_the_page_vouches_for_scripts(url: str) -> None:
+    """What else may be answered as HTML has brought its scripts from who knows where."""
+    status, headers, body = get(url, "/assets/page")
+    assert status == 200
+    assert SCRIPT.encode() in body
+    assert "sha256" not in headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/gradio_api/file", "/gradio_api/file=http://example.test/x.png", "/none", "//config"]
+)
+def test_what_the_page_does_not_ask_for_is_closed(url: str, path: str) -> None:
+    """Whatever its framework answers there, now or in a later version."""
+    status, _, body = get(url, path)
+    assert status == 403
+    assert SCRIPT.encode() not in body
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_other_sites_may_lead_to_the_page_and_no_further(url: str, site: str) -> None:
+    """A link to it is fine; links, pictures and frames of what lies behind it are not."""
+    fetched = {"Sec-Fetch-Site": site}
+    assert get(url, **fetched)[0] == 200
+    assert get(url, "/config", **fetched)[0] == 403
+    assert get(url, "/page/piece", **fetched)[0] == 403
+    assert get(url, "/page/piece", **{"Sec-Fetch-Site": "same-origin"})[0] == 200
+    assert get(url, "/page/piece", **{"Sec-Fetch-Site": "none"})[0] == 200
+
+
+@pytest.mark.parametrize("headers", [{"X-Long": "x" * 5_000_000}, {"X-Many": "x " * 2_500_000}])
+def test_headers_without_end_are_refused(url: str, headers: dict[str, str]) -> None:
+    """While they come, before they are put together; the server goes on."""
+    try:
+        status = get(url, **headers)[0]
+    except ConnectionError:
+        status = 431  # refused before all of it was sent
+    assert status in (400, 431)
+    assert get(url)[0] == 200
+
+
 def test_stream_is_passed_through(url: str) -> None:
     """Only pages are held back for their hashes."""
-    assert get(url, "/stream")[2] == b"ab"
+    assert get(url, "/gradio_api/queue/data")[2] == b"ab"
 
 
 @pytest.mark.parametrize("host", ["evil.test", "127.0.0.1.evil.test:80", "", "[", "10.0.0.1"])
@@ -184,15 +233,15 @@ def test_server_ends_and_gives_its_port_back() -> None:
 def test_body_that_is_too_large_is_refused(url: str) -> None:
     """By what it says of its length, and where it says nothing, by what comes."""
     post = partial(requests_to, url, "POST")
-    assert post("/length", b"x" * 1_000_000)[0] == 200
-    assert post("/length", b"x" * 1_000_001)[0] == 413
+    assert post("/gradio_api/queue/join", b"x" * 1_000_000)[0] == 200
+    assert post("/gradio_api/queue/join", b"x" * 1_000_001)[0] == 413
     assert post("/gradio_api/upload", b"x" * 2_000_000)[0] == 200
     assert post("/gradio_api/upload", b"x" * 3_000_001)[0] == 413
     pieces = (b"x" * 100_000 for _ in range(11))
-    assert post("/length", pieces)[0] >= 400
+    assert post("/gradio_api/queue/join", pieces)[0] >= 400
 
 
 def test_a_body_that_is_too_large_harms_nobody_else(url: str) -> None:
     """The server goes on."""
-    requests_to(url, "POST", "/length", (b"x" * 100_000 for _ in range(50)))
+    requests_to(url, "POST", "/gradio_api/queue/join", (b"x" * 100_000 for _ in range(50)))
     assert get(url)[0] == 200
