@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 # Passages of small files that are gathered before they are embedded.
 _TOGETHER = 256
+# Passages that are written before the index, too, is told of them: nobody waits a second for it.
+_INDEXED = 32
 # Passages embedded between two reports of progress, at which adding can be stopped: two or
 # three seconds of work, and one request to a server.
 _REPORTED = 64
@@ -167,25 +169,36 @@ class Adder:
             # One by one, so that those before the one that it does not take are kept. A model
             # that cannot be reached would only keep everyone waiting once more.
             return [result for parsed in group for result in self._write_all([parsed], tell)]
-        results, ids, start = [], [], 0
-        for parsed in group:
-            end = start + len(parsed.chunks)
-            results.append(self._write(parsed, vectors[start:end]))
-            ids += [passage_id(parsed.document.id, n) for n in range(len(parsed.chunks))]
-            start = end
-        self._index.write(ids, vectors)
+        results: list[DocumentResult] = []
+        ids: list[str] = []
+        gone: list[str] = []
+        start = 0
+        try:
+            for parsed in group:
+                end = start + len(parsed.chunks)
+                results.append(self._write(parsed, vectors[start:end], gone))
+                ids += [passage_id(parsed.document.id, n) for n in range(len(parsed.chunks))]
+                start = end
+                if len(ids) >= _INDEXED:
+                    self._index.write(ids, vectors[start - len(ids) : start], gone=gone)
+                    ids, gone = [], []
+        finally:
+            # What is written is found, though the next one could not be written.
+            if ids:
+                self._index.write(ids, vectors[start - len(ids) : start], gone=gone)
         tell.done(len(group))
         return results
 
-    def _write(self, parsed: _Parsed, vectors: NDArray[np.float32]) -> DocumentResult:
+    def _write(
+        self, parsed: _Parsed, vectors: NDArray[np.float32], gone: list[str]
+    ) -> DocumentResult:
+        """Write a document; add to `gone` the ids of the passages that it takes the place of."""
         known = self._library.document_at(parsed.document.uri)
-        folder = str(parsed.source.folder) if parsed.source.folder else None
-        gone = self._library.write(
+        folder = uri_of(parsed.source.folder) if parsed.source.folder else None
+        gone += self._library.write(
             NewDocument(parsed.document, parsed.loaded, folder, parsed.chunks, vectors),
             fingerprint=self._embedder.fingerprint,
         )
-        if gone:
-            self._index.delete(gone)
         status: Status = "added" if known is None else "updated"
         return DocumentResult(parsed.document.uri, status, document=parsed.document)
 

@@ -87,7 +87,7 @@ class Assistant:
             # In reverse order: the home is given up last.
             stack.callback(self._searching.ownership.release)
             stack.callback(self._library.close)
-            stack.callback(self._searching.close_index)
+            stack.callback(self._searching.close)
             stack.callback(self._pages.close)
             stack.callback(self._parts.close)
 

@@ -20,12 +20,16 @@ CHUNK_BYTES = 1 << 20
 
 def show(name: str) -> str:
     """Return a file name fit to be shown and stored: without control or broken characters."""
-    return clean_line(os.fsencode(name).decode("utf-8", errors="backslashreplace"))
+    return clean_line(uri_of(name))
 
 
-def uri_of(path: Path) -> str:
+def uri_of(path: Path | str) -> str:
     """Return the path as text that any store can hold."""
-    return os.fsencode(path).decode("utf-8", errors="backslashreplace")
+    name = os.fspath(path)
+    try:
+        return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+    except UnicodeEncodeError:  # no name that a file could have
+        return name.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def hash_file(path: Path, *, limit_bytes: int) -> str:

@@ -32,6 +32,7 @@ class Searching:
         self._read_only = read_only
         self._guard = threading.RLock()
         self._retriever: Retriever | None = None
+        self._closed = False
         self.index: VectorIndex | None = None
         self.ownership = Ownership(settings.home)
 
@@ -41,7 +42,9 @@ class Searching:
             raise StoreError("This assistant only reads. Open it without read_only to write.")
         # Raises for a home that was removed meanwhile, which is not made anew to be locked.
         self._library.fact("revision")
-        self.ownership.acquire()
+        with self._guard:
+            self._refuse_if_closed()
+            self.ownership.acquire()
 
     def embedder(self, *, checked: bool = True) -> Embedder:
         """Return the embedder; raises EmbeddingMismatch for another than the library's."""
@@ -56,6 +59,7 @@ class Searching:
         from rag.index import VectorIndex
 
         with self._guard:
+            self._refuse_if_closed()
             if self.index is None:
                 folder, url = self._settings.home / "chroma", self._settings.chroma_url
                 self.index = VectorIndex(self._library, folder, fingerprint, url=url)
@@ -70,6 +74,12 @@ class Searching:
         if index is not None:
             index.close()
 
+    def close(self) -> None:
+        """Close the index for good; from here on the home is not taken again."""
+        with self._guard:
+            self._closed = True
+        self.close_index()
+
     def retriever(self) -> Retriever:
         """Return what searches; with the vector index if nobody else owns the home."""
         # Heavy: NumPy.
@@ -78,6 +88,7 @@ class Searching:
         # Checked each time: another process may have embedded the library anew.
         embedder = self.embedder()
         with self._guard:
+            self._refuse_if_closed()
             may_own = self.index is None and not self._read_only
             if may_own and self.ownership.try_acquire():
                 self.open_index(embedder.fingerprint)
@@ -86,3 +97,8 @@ class Searching:
                     self._library, self.index, embedder, self._parts.reranker
                 )
             return self._retriever
+
+    def _refuse_if_closed(self) -> None:
+        """Raise StoreError where another thread has closed the home meanwhile."""
+        if self._closed:
+            raise StoreError("This assistant was closed. Open another one.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import rag.chroma
 from tests.homes import open_home, words_of, write_files
@@ -17,7 +16,8 @@ SYNC = 20
 def settled_home(place: Path) -> Path:
     """Make a home in `place`/home with the old documents of `place`/files among others."""
     create = rag.chroma._create
-    rag.chroma._create = _create_often
+    often = {"sync_threshold": SYNC, "batch_size": SYNC}
+    rag.chroma._create = lambda client, name, graph: create(client, name, {**graph, **often})
     try:
         with open_home(place / "home") as assistant:
             assistant.add(write_files(place / "files", **OLD))
@@ -37,10 +37,3 @@ def segment_files(home: Path) -> list[Path]:
     """Return the files of the index's graph, by name."""
     files = (home / "chroma").rglob("*")
     return sorted(f for f in files if f.suffix in (".bin", ".pickle"))
-
-
-def _create_often(client: Any, name: str) -> Any:
-    if name in {collection.name for collection in client.list_collections()}:
-        client.delete_collection(name)
-    hnsw = {"space": "cosine", "sync_threshold": SYNC, "batch_size": SYNC}
-    return client.create_collection(name, embedding_function=None, configuration={"hnsw": hnsw})

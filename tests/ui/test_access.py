@@ -151,7 +151,12 @@ def sign_in(url: str, password: str, **headers: str) -> tuple[int, http.client.H
 
 def test_nothing_is_told_before_the_password(url: str) -> None:
     """Every address asks for it, those that are not there, too."""
-    for method, path in (("GET", "/"), ("GET", "/config"), ("POST", "/config"), ("GET", "/assets/nothing")):
+    for method, path in (
+        ("GET", "/"),
+        ("GET", "/config"),
+        ("POST", "/config"),
+        ("GET", "/assets/nothing"),
+    ):
         status, headers, body = send(url, method, path)
         assert status == 401
         assert "inside" not in body
