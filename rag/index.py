@@ -280,7 +280,8 @@ class VectorIndex:
         # Garbled vectors score alike for none but those that happen to lie across it.
         query = vectors.sum(axis=0) + vectors[0]
         query /= np.linalg.norm(query)
-        found = dict(collection.nearest(query[None, :], limit=len(ids))[0])
+        # One more than there should be shows what should not be there.
+        found = dict(collection.nearest(query[None, :], limit=len(ids) + 1)[0])
         scores = dict(zip(ids, (vectors @ query).tolist(), strict=True))
         # Not "above": what is no number is above nothing.
         if not all(i in scores and abs(score - scores[i]) <= _SAME for i, score in found.items()):

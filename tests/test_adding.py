@@ -343,3 +343,18 @@ def test_passages_tile_the_text(home: Path, files: Path) -> None:
                 assert text[passage.start : passage.end] == passage.text
                 end = passage.end
             assert text[end:].strip() == ""
+
+
+def test_a_folder_with_a_name_that_is_no_text_is_added(tmp_path: Path) -> None:
+    """It is shown as far as it can be; a name that no folder could have is not there."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/papers\xff"))
+    write_files(folder, bridge=BRIDGE)
+    with open_home(tmp_path / "home") as assistant:
+        assert [r.status for r in assistant.add(folder).documents] == ["added"]
+        assert assistant.documents()[0].uri.endswith("papers\\xff/bridge.txt")
+        assert [r.status for r in assistant.add(f"{tmp_path}/\ud800").documents] == ["failed"]
+        (folder / "bridge.txt").unlink()
+        write_files(folder, harbour=HARBOUR)
+        report = assistant.add(folder)
+        assert [r.status for r in report.documents] == ["added"]
+        assert len(assistant.documents()) == 1
