@@ -35,7 +35,7 @@ _ACROSS, _AROUND = 1, 200
 # A space inside keeps each from being markup, for readers of Markdown and for browsers alike.
 # A backslash in front would be shown by all that render no Markdown, and is none for browsers.
 _BREAKS = (
-    (re.compile(r"<(?=[A-Za-z/!?])"), "< "),
+    (re.compile(r"<(?=[A-Za-z/!?]|[^\s<>]*@)"), "< "),
     (re.compile(r"\](?=[(:])"), "] "),
     (re.compile(r"!(?=\[)"), "! "),
     (re.compile(r"`{3,}"), "`"),

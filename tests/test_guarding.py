@@ -15,7 +15,7 @@ from .harmlessness import dangers_of
 
 # Pieces of which dangerous texts are made, so that chance puts them together.
 SIGNS = r"""![ [ ]( ) ]: [1] < > </ <! <? <img <a script href= src= http:// https:// // www. ( ] 1
-    evil.test javascript: data: mailto: a@b.example \href \url \includegraphics { } ``` ~~~
+    evil.test javascript: data: mailto: a@b.example 1@evil @ \href \url \includegraphics { } ``` ~~~
     ` ~ \ ! : . / ? # & &lt; x é 😀 文 ب"""
 UNSEEN = ("\x1b[31m", "\x1b]8;;", "\x07", "\x9b", "\0", "\u200b", "\u200d", "\u202e", "\u2066")
 # Of six scripts, and some that go on any letter.
@@ -32,6 +32,8 @@ KNOWN = st.sampled_from([None, frozenset(), frozenset({"http://evil.test", "a@b.
 @example(text="[a[b](http://x)](http://y)", known=frozenset())
 @example(text="\x1b\x1b[31m[31m<\u200bimg src=x>", known=None)
 @example(text="htthttp://evil.testp://evil.test", known=frozenset())
+@example(text="See <1@evil.test> and <_x@evil.test>.", known=None)
+@example(text="See <1@evil> and <{@evil.test>.", known=frozenset())
 def test_nothing_dangerous_passes(text: str, known: frozenset[str] | None) -> None:
     """Whatever a text is made of, nothing is left that loads, runs, links, hides or steers."""
     shown = harmless(text, known=known)
@@ -155,7 +157,7 @@ def test_addresses_are_found_in_markup() -> None:
 @pytest.mark.parametrize(
     "unit",
     [
-        *("[", "![", "](", "<", "`", "~", "\x1b]", "\x9d", "www.", "a.", "a@", "1.", "\\\\a"),
+        *("[", "![", "](", "<", "<1", "`", "~", "\x1b]", "\x9d", "www.", "a.", "a@", "1.", "\\\\a"),
         *("[1", "\u064e", "\u0489", "…"),
     ],
 )
