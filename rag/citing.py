@@ -24,7 +24,10 @@ _MARKER = re.compile(r"\[(\d+)\]")
 # What looks like one of ours, in other brackets or as a footnote; and what models cite by.
 _OPEN, _CLOSE = r"[\[［【〔〖〚⟦⁅❲﹝]", r"[\]］】〕〗〛⟧⁆❳﹞]"
 _LIKE_MARKER = re.compile(rf"{_OPEN}[\^#]?(\d+){_CLOSE}")
-_CITED = re.compile(rf"\s*{_OPEN}[\^#]?\d+(?:\s?[,;–-]\s?\d+)*(?:†[^\[\]【】]{{0,80}})?{_CLOSE}")
+# Only where white space begins, or every blank of much of it would be tried as the first.
+_CITED = re.compile(
+    rf"(?<!\s)\s*{_OPEN}[\^#]?\d+(?:\s?[,;–-]\s?\d+)*(?:†[^\[\]【】]{{0,80}})?{_CLOSE}"
+)
 _INITIALS_APART = re.compile(r"\b(?:[A-Z]\. )+[A-Z]\.")
 # A sentence and its quotes, read together by the reranker, that have less than these log-odds of
 # being about the same are not supported, or not at all. What joins words of the question to

@@ -88,7 +88,8 @@ def _markdown() -> dict[str, Sequence[str]]:
             _URL,
             f"www.{HOST}/?q={_CARRIED}",
             f"{HOST}/?q={_CARRIED}",
-            f"<ann@{HOST}>",
+            *(f"<{box}@{HOST}>" for box in ("ann", "1", "_x", "{#a")),
+            "<1@evil>",
             f"ann@{HOST}",
             f"mailto:ann@{HOST}?body={_CARRIED}",
             f"xmpp:ann@{HOST}/x",
@@ -264,8 +265,8 @@ def _unseen() -> dict[str, Sequence[str]]:
         ],
         "zalgo": [
             "".join(c + "\u0300\u0316\u0327\u0334\u035c" * 6 for c in "zalgo"),
-            "a" + "\u0489" * 40,
-            "x" + "\u20dd" * 20,
+            *(c[0] + c[1:] * 40 for c in "a\u0489 x\u20dd ก\u0e47 ا\u064e ب\u064e\u200d".split()),
+            *(c[0] + c[1:] * 9 for c in "ש\u05bc\u05bd ཧ\u0f90\u0fb5 क\u0902\u0951".split()),
             "[" + "\u0301" * 30 + "1]",
         ],
     }

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from html.parser import HTMLParser
+from itertools import groupby
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -89,8 +90,24 @@ def _hidden(text: str) -> Iterator[str]:
             yield f"hidden or steering character U+{ord(character):04X}"
         if ord(character) in _SELECTORS:
             yield f"selector U+{ord(character):04X}"
-    if re.search("[\u0300-\u036f]{5}", text):
+    if re.search("[\u0300-\u036f]{5}", text) or any(map(_is_heap, _marks_of(text))):
         yield "heaped marks"
+
+
+def _marks_of(text: str) -> Iterator[str]:
+    """Yield the marks on each letter, whatever joins them."""
+    for marks, found in groupby(text.replace("\u200c", "").replace("\u200d", ""), key=_is_mark):
+        if marks:
+            yield "".join(found)
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character) in ("Mn", "Me")
+
+
+def _is_heap(marks: str) -> bool:
+    """Tell whether these are more than a letter of any script has, or the same too often."""
+    return len(marks) > 9 or max(map(marks.count, marks)) > 4
 
 
 def _is_shown(character: str) -> bool:

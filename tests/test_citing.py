@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from rag.citing import (
     verify,
     weighed,
     with_markers,
+    without_cited,
     without_markers,
 )
 from rag.schema import Verdict
@@ -319,3 +322,13 @@ def test_no_number_in_brackets_survives(number: str):
     text = f"The report [{number}] says so."
     assert "[" not in without_markers(text)
     assert drop_markers(text) == "The report says so."
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\t", "\u3000"])
+def test_long_white_space_takes_time_in_proportion(space: str):
+    """And is left as it is, where nothing cited follows it."""
+    started = time.monotonic()
+    long = space * 50_000
+    assert without_cited(f"It rose{long}twice{long}[1].", known=()) == f"It rose{long}twice."
+    # Some hundredths of a second; minutes, were it the square of the length.
+    assert time.monotonic() - started < 20

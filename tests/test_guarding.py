@@ -15,11 +15,14 @@ from .harmlessness import dangers_of
 
 # Pieces of which dangerous texts are made, so that chance puts them together.
 SIGNS = r"""![ [ ]( ) ]: [1] < > </ <! <? <img <a script href= src= http:// https:// // www. ( ] 1
-    evil.test javascript: data: mailto: a@b.example \href \url \includegraphics { } ``` ~~~ ` ~ \ !
-    : . / ? # & &lt; x é 😀 文 ب"""
+    evil.test javascript: data: mailto: a@b.example 1@evil @ \href \url \includegraphics { } ``` ~~~
+    ` ~ \ ! : . / ? # & &lt; x é 😀 文 ب"""
 UNSEEN = ("\x1b[31m", "\x1b]8;;", "\x07", "\x9b", "\0", "\u200b", "\u200d", "\u202e", "\u2066")
+# Of six scripts, and some that go on any letter.
+MARKS = ("\u0301", "\u0316", "\u0489", "\u064e", "\u0651", "\u05bc", "\u0e47", "\u093c", "\u0fb5")
+HEAPS = [mark * 5 for mark in MARKS]
 PIECES = st.sampled_from(
-    [*SIGNS.split(), *UNSEEN, "\ufeff", "\U000e0041", "\u0301", 5 * "\u0301", " ", "\n", "\t"]
+    [*SIGNS.split(), *UNSEEN, "\ufeff", "\U000e0041", *MARKS, *HEAPS, " ", "\n", "\t"]
 )
 MADE = st.lists(PIECES | st.text(max_size=3), max_size=30).map("".join)
 KNOWN = st.sampled_from([None, frozenset(), frozenset({"http://evil.test", "a@b.example"})])
@@ -29,6 +32,8 @@ KNOWN = st.sampled_from([None, frozenset(), frozenset({"http://evil.test", "a@b.
 @example(text="[a[b](http://x)](http://y)", known=frozenset())
 @example(text="\x1b\x1b[31m[31m<\u200bimg src=x>", known=None)
 @example(text="htthttp://evil.testp://evil.test", known=frozenset())
+@example(text="See <1@evil.test> and <_x@evil.test>.", known=None)
+@example(text="See <1@evil> and <{@evil.test>.", known=frozenset())
 def test_nothing_dangerous_passes(text: str, known: frozenset[str] | None) -> None:
     """Whatever a text is made of, nothing is left that loads, runs, links, hides or steers."""
     shown = harmless(text, known=known)
@@ -55,6 +60,39 @@ PROSE = (
     "Sums: \\frac{a}{b} + \\alpha^2, $x_1$; ratio 3:4; node.js; U.S./Canada; 1,000.50",
     "Dear all,\n\n\tline two\nline three",
 )
+
+# As much as there is on a letter of each: accents and points of Hebrew, tones, vowels, stacks.
+MARKED = (
+    "בְּרֵאשִׁ֖ית בָּרָ֣א אֱלֹהִ֑ים אֵ֥ת הַשָּׁמַ֖יִם וְאֵ֥ת הָאָֽרֶץ׃ ש\u05bc\u05c1\u05b8\u05bd\u0591\u059c\u05af",
+    "بِسْمِ ٱللَّهِ ٱلرَّحْمَٰنِ ٱلرَّحِيمِ، إِنَّآ أَنزَلۡنَٰهُ، ٱلضَّآلِّينَ",
+    "Tiếng Việt có thanh điệu: Nguyễn, phở, ngữ, ế ề ể ễ ệ, a\u0323\u0302\u0301",
+    "ที่นี่มีน้ำ ผู้ใหญ่ กั๊ก ปี๊ เก็บ ศิลป์ สตรีทึ้ง",
+    "अग्निमी॑ळे पु॒रोहि॑तं य॒ज्ञस्य॑ दे॒वमृत्विज॑म् क़्ष्म्यँ श्रीर्‍क्ष",
+    "བོད་ཡིག་ སངས་རྒྱས་ བསྒྲུབས་ ཨོཾ་མ་ཎི་པདྨེ་ཧཱུྃ ཧྐྵྨླྺྻྼྃ",
+    "မြန်မာ ကျွန်ုပ်တို့ ခြုံလွှာ",
+    "ភាសាខ្មែរ ស្ត្រី ក៏ដោយ",
+    "ܫܠܳܡܳܐ ܥܠܰܝܟ݂ܽܘܢ",
+    "ƛ̓ə́x̌ʷ ã̱́ n̥̩̂, Сло́во бж҃їе, ⷭ҇ а҆́, ᾧ, i̇̈",
+    "1⃣ x⃗ y̅ é̂ ꙰ а҉ б҈",
+)
+
+
+@pytest.mark.parametrize("text", MARKED)
+def test_marks_of_every_script_are_left_alone(text: str) -> None:
+    """Nothing of a word is lost, nor put elsewhere than cleaning a document puts it."""
+    text = clean_characters(text)
+    assert harmless(text) == text
+    assert harmless(text, known=()) == text
+
+
+@pytest.mark.parametrize("mark", [*MARKS, "\u20dd", "\ua670", "\u1abe", "\u135d", "\U0001e8d0"])
+@pytest.mark.parametrize("between", ["", "\u200d", "\u200b"])
+def test_heaped_marks_are_cut(mark: str, between: str) -> None:
+    """Of whatever script, and whatever stands unseen between them; the letters stay."""
+    shown = harmless(f"ب{(mark + between) * 60}ب and more")
+    assert dangers_of(shown) == []
+    assert len(shown) < 25
+    assert (shown[0], shown[-10:]) == ("ب", "ب and more")
 
 
 @pytest.mark.parametrize("text", PROSE)
@@ -118,7 +156,10 @@ def test_addresses_are_found_in_markup() -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["[", "![", "](", "<", "`", "~", "\x1b]", "\x9d", "www.", "a.", "a@", "1.", "\\\\a", "[1"],
+    [
+        *("[", "![", "](", "<", "<1", "`", "~", "\x1b]", "\x9d", "www.", "a.", "a@", "1.", "\\\\a"),
+        *("[1", "\u064e", "\u0489", "…"),
+    ],
 )
 def test_it_takes_time_in_proportion_to_the_text(unit: str) -> None:
     """However often a sign is repeated."""
