@@ -19,8 +19,14 @@ FILE_NAME = "library.sqlite"
 COMPANIONS = ("-wal", "-shm", "-journal")
 BEFORE_RESTORE, DAMAGED = "before-restore", "damaged"
 
-_NOTE_NAME = FILE_NAME + ".backup.json"
-_PART = re.compile(r".*\.(\d+)\.part(?:-wal|-shm|-journal)?")
+_NOTE = ".backup.json"
+_NOTE_NAME = FILE_NAME + _NOTE
+_COMPANION = f"(?:{'|'.join(COMPANIONS)})"
+# A restore copies to a file that is itself unfinished, so that there are parts of parts.
+_PART = rf"(?:\.\d+\.part)?\.(\d+)\.part{_COMPANION}?"
+# How the names go on of what is written beside a library: a dated copy, or the note.
+_ASIDE = rf"\.(?:v\d+|{BEFORE_RESTORE}|{DAMAGED})-\d{{4}}-\d\d-\d\dT\d{{6}}Z(?:-\d+)?"
+_BESIDE = rf"(?:{_ASIDE}{_COMPANION}?|{re.escape(_NOTE)})"
 _BACKUP = re.compile(rf"{re.escape(FILE_NAME)}\.(?:v\d+|{BEFORE_RESTORE})-[\dTZ-]+")
 
 
@@ -61,11 +67,12 @@ def discard(part: Path) -> None:
 
 
 def leftovers(folder: Path, name: str) -> Iterator[Path]:
-    """Yield the unfinished files of processes that have ended, by how their names begin."""
+    """Yield what ended processes left of a file of this name, its dated copies or its note."""
+    part = re.compile(re.escape(name) + _BESIDE + "?" + _PART)
     with contextlib.suppress(OSError):
         for path in sorted(folder.iterdir()):
-            found = _PART.fullmatch(path.name)
-            if found and path.name.startswith(name) and not runs(int(found[1])):
+            found = part.fullmatch(path.name)
+            if found and not runs(int(found[1])):
                 yield path
 
 
