@@ -1,4 +1,4 @@
-"""What lies beside a library file: dated copies, unfinished ones, a note of the last backup.
+"""What lies beside a library file: dated copies, unfinished ones, a note; what is a home's own.
 
 Knows nothing of what the files hold.
 """
@@ -19,6 +19,11 @@ FILE_NAME = "library.sqlite"
 COMPANIONS = ("-wal", "-shm", "-journal")
 BEFORE_RESTORE, DAMAGED = "before-restore", "damaged"
 
+# What a home has beside its library; `ui` and `eval` make some of it.
+_OTHERS = (
+    *("calibration.json", "chroma", "eval", "incoming", "lock", "models", "owner.json"),
+    *("uploads", "verdicts"),
+)
 _NOTE = ".backup.json"
 _NOTE_NAME = FILE_NAME + _NOTE
 _COMPANION = f"(?:{'|'.join(COMPANIONS)})"
@@ -27,7 +32,17 @@ _PART = rf"(?:\.\d+\.part)?\.(\d+)\.part{_COMPANION}?"
 # How the names go on of what is written beside a library: a dated copy, or the note.
 _ASIDE = rf"\.(?:v\d+|{BEFORE_RESTORE}|{DAMAGED})-\d{{4}}-\d\d-\d\dT\d{{6}}Z(?:-\d+)?"
 _BESIDE = rf"(?:{_ASIDE}{_COMPANION}?|{re.escape(_NOTE)})"
+_OWN = re.compile(
+    rf"(?:{re.escape(FILE_NAME)}(?:{_COMPANION}|{_BESIDE})?|{'|'.join(map(re.escape, _OTHERS))})"
+    rf"(?:{_PART})?",
+    re.IGNORECASE,  # as the file systems of some machines take names
+)
 _BACKUP = re.compile(rf"{re.escape(FILE_NAME)}\.(?:v\d+|{BEFORE_RESTORE})-[\dTZ-]+")
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a file or folder of this name in a home is the home's own."""
+    return _OWN.fullmatch(name) is not None
 
 
 def dated(path: Path, word: str) -> Path:

@@ -11,7 +11,6 @@ import shutil
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rag.beside import (
@@ -30,6 +29,8 @@ from rag.database import Database, fold_in, overwrite
 from rag.errors import LibraryDamaged, SchemaMismatch, StoreError, UsageError
 from rag.ownership import Ownership
 from rag.settings import Settings
+from rag.tables import COUNTS
+from rag.targets import refuse_taken, target_of
 
 _CALIBRATION = "calibration"
 _CALIBRATION_FILE = "calibration.json"
@@ -51,7 +52,7 @@ def backup(settings: Settings, path: str | Path) -> Copied:
     """Write a copy of the library to a file, or under a dated name into a folder.
 
     The library may be in use, and be written to, meanwhile. The file is checked before it
-    gets its name. An earlier backup of this name is replaced.
+    gets its name. An earlier backup of this name is replaced; a library never is.
 
     Raises:
         UsageError: the path is no place for a backup, or another file is there.
@@ -59,17 +60,13 @@ def backup(settings: Settings, path: str | Path) -> Copied:
         StoreError: there is no library, or the file cannot be written.
     """
     home = settings.home
-    target = _target(Path(os.path.abspath(os.path.expanduser(path))))
-    if target.parent == home and target.name in {FILE_NAME, *(FILE_NAME + c for c in COMPANIONS)}:
-        raise UsageError(f"{target} is the library itself. Name another file.")
+    target = target_of(home, path)
     database = Database(home, read_only=True)
     try:
-        if target.exists():
-            _refuse_other(target)
+        refuse_taken(target)
         for left in leftovers(target.parent, target.name):
             discard(left)
-        database.copy_to(target, _calibration_in(home))
-        counts = _counts(database.rows)
+        counts = database.copy_to(target, _calibration_in(home))
     finally:
         database.close()
     note_backup(home, target)
@@ -130,24 +127,6 @@ def put_in_place(part: Path, library: Path) -> None:
     finish(part, library)
 
 
-def _target(path: Path) -> Path:
-    if path.is_dir():
-        return path / f"footnote-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.sqlite"
-    if not path.parent.is_dir():
-        raise UsageError(f"There is no folder {path.parent}. Make it, or name another.")
-    return path
-
-
-def _refuse_other(target: Path) -> None:
-    """Raise UsageError for a file that is no backup: it is somebody's."""
-    try:
-        Database(target.parent, read_only=True, name=target.name).close()
-    except SchemaMismatch:
-        pass  # of a later version, but a backup
-    except StoreError as error:
-        raise UsageError(f"{target} is there and is no backup. Name another file.") from error
-
-
 def _refuse_unsound(source: Path) -> None:
     try:
         with source.open("rb") as file:
@@ -193,10 +172,9 @@ def _restore(home: Path, source: Path, part: Path, *, replace: bool) -> Copied:
         )
     backed_up = Database(source.parent, read_only=True, name=source.name)
     try:
-        counts = _counts(backed_up.rows)
         known: dict[str, str] = dict(backed_up.rows("SELECT name, value FROM facts"))
         kept = _keep(home, before)
-        backed_up.copy_to(part, _facts_for(known, before))
+        counts = backed_up.copy_to(part, _facts_for(known, before))
     finally:
         backed_up.close()
     if before.damaged:
@@ -229,7 +207,7 @@ class _State:
             try:
                 if database.problems():
                     return _State(damaged=True, holds="a damaged library")
-                documents, _ = _counts(database.rows)
+                documents, _ = database.rows(COUNTS)[0]
                 facts: dict[str, str] = dict(database.rows("SELECT name, value FROM facts"))
                 talks = _conversations(database.rows)
             finally:
@@ -269,14 +247,6 @@ def _facts_for(known: dict[str, str], before: _State) -> dict[str, str]:
         # Readers that are open see by it that all has changed.
         "revision": str(revision),
     }
-
-
-def _counts(rows: Callable[[str], list[tuple[int]]]) -> tuple[int, int]:
-    documents, passages = (
-        rows(sql)[0][0]
-        for sql in ("SELECT count(*) FROM documents", "SELECT count(*) FROM passages")
-    )
-    return documents, passages
 
 
 def _conversations(rows: Callable[[str], list[tuple[int]]]) -> int:

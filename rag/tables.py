@@ -60,6 +60,9 @@ SCHEMA_VERSION = len(STEPS)
 # What a file of version 1 has, and any later one: by these a library is known.
 FIRST_TABLES = frozenset({"documents", "passages", "vectors", "facts"})
 
+# How many documents and passages a file has.
+COUNTS = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)"
+
 # A file that may only be read is not brought forward. Its reader is shown it as if it were:
 # for each step, the tables that the step changed, with what it would have put there.
 AS_NOW: dict[int, tuple[str, ...]] = {
