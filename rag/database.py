@@ -20,7 +20,7 @@ from typing import Any
 from rag.advising import advice, damaged
 from rag.beside import FILE_NAME, dated, discard, finish, part_of
 from rag.errors import LibraryDamaged, SchemaMismatch, StoreError
-from rag.tables import AS_NOW, COUNTS, FIRST_TABLES, SCHEMA_VERSION, STEPS
+from rag.tables import AS_NOW, COUNTS, FIRST_TABLES, SCHEMA_VERSION, STEPS, shape
 
 Connection = sqlite3.Connection
 Row = tuple[Any, ...]
@@ -154,6 +154,18 @@ class Database:
         """Return what a thorough look at every page finds; nothing for a sound file."""
         with self._explained(), self._connection() as connection:
             return _problems(connection.execute)
+
+    def foreign(self) -> list[str]:
+        """Return what of its tables, indexes, triggers and views is not as its version made it."""
+        with (
+            self._explained(),
+            self._connection() as connection,
+            contextlib.closing(sqlite3.connect(":memory:")) as known,
+        ):
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            known.executescript("".join(STEPS[: max(version, 0)]))
+            other = shape(connection.execute) ^ shape(known.execute)
+        return sorted({f"{kind} {name}" for kind, name, _ in other})
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
