@@ -1,4 +1,4 @@
-"""What lies beside a library file: dated copies, unfinished ones, a note of the last backup.
+"""What lies beside a library file: dated copies, unfinished ones, a note; what is a home's own.
 
 Knows nothing of what the files hold.
 """
@@ -19,9 +19,30 @@ FILE_NAME = "library.sqlite"
 COMPANIONS = ("-wal", "-shm", "-journal")
 BEFORE_RESTORE, DAMAGED = "before-restore", "damaged"
 
-_NOTE_NAME = FILE_NAME + ".backup.json"
-_PART = re.compile(r".*\.(\d+)\.part(?:-wal|-shm|-journal)?")
+# What a home has beside its library; `ui` and `eval` make some of it.
+_OTHERS = (
+    *("calibration.json", "chroma", "eval", "incoming", "lock", "models", "owner.json"),
+    *("uploads", "verdicts"),
+)
+_NOTE = ".backup.json"
+_NOTE_NAME = FILE_NAME + _NOTE
+_COMPANION = f"(?:{'|'.join(COMPANIONS)})"
+# A restore copies to a file that is itself unfinished, so that there are parts of parts.
+_PART = rf"(?:\.\d+\.part)?\.(\d+)\.part{_COMPANION}?"
+# How the names go on of what is written beside a library: a dated copy, or the note.
+_ASIDE = rf"\.(?:v\d+|{BEFORE_RESTORE}|{DAMAGED})-\d{{4}}-\d\d-\d\dT\d{{6}}Z(?:-\d+)?"
+_BESIDE = rf"(?:{_ASIDE}{_COMPANION}?|{re.escape(_NOTE)})"
+_OWN = re.compile(
+    rf"(?:{re.escape(FILE_NAME)}(?:{_COMPANION}|{_BESIDE})?|{'|'.join(map(re.escape, _OTHERS))})"
+    rf"(?:{_PART})?",
+    re.IGNORECASE,  # as the file systems of some machines take names
+)
 _BACKUP = re.compile(rf"{re.escape(FILE_NAME)}\.(?:v\d+|{BEFORE_RESTORE})-[\dTZ-]+")
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a file or folder of this name in a home is the home's own."""
+    return _OWN.fullmatch(name) is not None
 
 
 def dated(path: Path, word: str) -> Path:
@@ -61,11 +82,12 @@ def discard(part: Path) -> None:
 
 
 def leftovers(folder: Path, name: str) -> Iterator[Path]:
-    """Yield the unfinished files of processes that have ended, by how their names begin."""
+    """Yield what ended processes left of a file of this name, its dated copies or its note."""
+    part = re.compile(re.escape(name) + _BESIDE + "?" + _PART)
     with contextlib.suppress(OSError):
         for path in sorted(folder.iterdir()):
-            found = _PART.fullmatch(path.name)
-            if found and path.name.startswith(name) and not runs(int(found[1])):
+            found = part.fullmatch(path.name)
+            if found and not runs(int(found[1])):
                 yield path
 
 

@@ -7,11 +7,12 @@ one moment, whoever writes to it meanwhile.
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import stat
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rag.beside import (
@@ -30,10 +31,15 @@ from rag.database import Database, fold_in, overwrite
 from rag.errors import LibraryDamaged, SchemaMismatch, StoreError, UsageError
 from rag.ownership import Ownership
 from rag.settings import Settings
+from rag.tables import COUNTS
+from rag.targets import refuse_taken, target_of
 
 _CALIBRATION = "calibration"
 _CALIBRATION_FILE = "calibration.json"
 _MAGIC = b"SQLite format 3\0"
+# Facts that are read as numbers, and how they are written.
+_NUMBERS = frozenset({"revision", "index_generation"})
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -51,25 +57,23 @@ def backup(settings: Settings, path: str | Path) -> Copied:
     """Write a copy of the library to a file, or under a dated name into a folder.
 
     The library may be in use, and be written to, meanwhile. The file is checked before it
-    gets its name. An earlier backup of this name is replaced.
+    gets its name. An earlier backup of this name is replaced; a library never is.
 
     Raises:
         UsageError: the path is no place for a backup, or another file is there.
         LibraryDamaged: the library is damaged, and so would its copy be.
-        StoreError: there is no library, or the file cannot be written.
+        StoreError: there is no library, it is not as Footnote makes it, or the file cannot be
+            written.
     """
     home = settings.home
-    target = _target(Path(os.path.abspath(os.path.expanduser(path))))
-    if target.parent == home and target.name in {FILE_NAME, *(FILE_NAME + c for c in COMPANIONS)}:
-        raise UsageError(f"{target} is the library itself. Name another file.")
+    target = target_of(home, path)
     database = Database(home, read_only=True)
     try:
-        if target.exists():
-            _refuse_other(target)
+        refuse_taken(target)
+        _refuse_foreign(database)
         for left in leftovers(target.parent, target.name):
             discard(left)
-        database.copy_to(target, _calibration_in(home))
-        counts = _counts(database.rows)
+        counts = database.copy_to(target, _calibration_in(home))
     finally:
         database.close()
     note_backup(home, target)
@@ -84,7 +88,7 @@ def restore(settings: Settings, path: str | Path, *, replace: bool = False) -> C
     and if anything fails, the home is as it was.
 
     Raises:
-        UsageError: there is no such file, or the home is not empty.
+        UsageError: there is no such file, it is none, or the home is not empty.
         LibraryLocked: another process, or an Assistant of this one, owns the home.
         SchemaMismatch: the backup was written by a later version of Footnote.
         StoreError: the file is no sound backup, or the home cannot be written.
@@ -130,26 +134,57 @@ def put_in_place(part: Path, library: Path) -> None:
     finish(part, library)
 
 
-def _target(path: Path) -> Path:
-    if path.is_dir():
-        return path / f"footnote-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.sqlite"
-    if not path.parent.is_dir():
-        raise UsageError(f"There is no folder {path.parent}. Make it, or name another.")
-    return path
+def is_fact(name: object, value: object) -> bool:
+    """Tell whether a row of the facts is one that can be used: a number is one, and no prose."""
+    if not isinstance(name, str) or not isinstance(value, str):
+        return False
+    return name not in _NUMBERS or _NUMBER.fullmatch(value) is not None
 
 
-def _refuse_other(target: Path) -> None:
-    """Raise UsageError for a file that is no backup: it is somebody's."""
-    try:
-        Database(target.parent, read_only=True, name=target.name).close()
-    except SchemaMismatch:
-        pass  # of a later version, but a backup
-    except StoreError as error:
-        raise UsageError(f"{target} is there and is no backup. Name another file.") from error
+def _refuse_foreign(database: Database) -> None:
+    """Raise StoreError for a library of which no backup could be restored."""
+    foreign = database.foreign()
+    if foreign:
+        raise StoreError(
+            f"The library {database.path} is not as Footnote makes it ({', '.join(foreign)}), and "
+            "its backup could not be restored. Undo with SQLite what was changed, and try again."
+        )
 
 
 def _refuse_unsound(source: Path) -> None:
+    _refuse_no_database(source)
+    foreign: list[str] = []
     try:
+        database = Database(source.parent, read_only=True, name=source.name)
+        try:
+            # First, for what is foreign may do anything while it is looked through.
+            foreign = database.foreign() or _nonsense_in(database)
+            problems = [] if foreign else database.problems()
+        finally:
+            database.close()
+    except SchemaMismatch as error:
+        raise SchemaMismatch(
+            f"The backup {source} was written by a later Footnote. Nothing was changed. "
+            "Update Footnote and restore it then."
+        ) from error
+    except LibraryDamaged as error:
+        problems = [str(error.__cause__)]
+    if foreign:
+        raise StoreError(
+            f"The backup {source} is not as Footnote writes it ({', '.join(foreign)}). Nothing was "
+            "changed. Take another."
+        )
+    if problems:
+        raise StoreError(
+            f"The backup {source} is damaged ({problems[0]}). Nothing was changed. Take another."
+        )
+
+
+def _refuse_no_database(source: Path) -> None:
+    try:
+        # To open a pipe would be to wait for who writes into it.
+        if not stat.S_ISREG(source.stat().st_mode):
+            raise UsageError(f"{source} is no file. Name the file that `footnote backup` wrote.")
         with source.open("rb") as file:
             begins = file.read(len(_MAGIC))
     except OSError as error:
@@ -162,23 +197,11 @@ def _refuse_unsound(source: Path) -> None:
             f"{source} is no backup of a Footnote library, or a damaged one. Nothing was "
             "changed. Name a file that `footnote backup` wrote."
         )
-    try:
-        database = Database(source.parent, read_only=True, name=source.name)
-        try:
-            problems = database.problems()
-        finally:
-            database.close()
-    except SchemaMismatch as error:
-        raise SchemaMismatch(
-            f"The backup {source} was written by a later Footnote. Nothing was changed. "
-            "Update Footnote and restore it then."
-        ) from error
-    except LibraryDamaged as error:
-        problems = [str(error.__cause__)]
-    if problems:
-        raise StoreError(
-            f"The backup {source} is damaged ({problems[0]}). Nothing was changed. Take another."
-        )
+
+
+def _nonsense_in(database: Database) -> list[str]:
+    rows = database.rows("SELECT name, value FROM facts")
+    return [f"fact {name}" for name, value in rows if not is_fact(name, value)]
 
 
 def _restore(home: Path, source: Path, part: Path, *, replace: bool) -> Copied:
@@ -193,10 +216,9 @@ def _restore(home: Path, source: Path, part: Path, *, replace: bool) -> Copied:
         )
     backed_up = Database(source.parent, read_only=True, name=source.name)
     try:
-        counts = _counts(backed_up.rows)
         known: dict[str, str] = dict(backed_up.rows("SELECT name, value FROM facts"))
         kept = _keep(home, before)
-        backed_up.copy_to(part, _facts_for(known, before))
+        counts = backed_up.copy_to(part, _facts_for(known, before))
     finally:
         backed_up.close()
     if before.damaged:
@@ -229,8 +251,9 @@ class _State:
             try:
                 if database.problems():
                     return _State(damaged=True, holds="a damaged library")
-                documents, _ = _counts(database.rows)
-                facts: dict[str, str] = dict(database.rows("SELECT name, value FROM facts"))
+                documents, _ = database.rows(COUNTS)[0]
+                rows = database.rows("SELECT name, value FROM facts")
+                facts = {name: value for name, value in rows if is_fact(name, value)}
                 talks = _conversations(database.rows)
             finally:
                 database.close()
@@ -269,14 +292,6 @@ def _facts_for(known: dict[str, str], before: _State) -> dict[str, str]:
         # Readers that are open see by it that all has changed.
         "revision": str(revision),
     }
-
-
-def _counts(rows: Callable[[str], list[tuple[int]]]) -> tuple[int, int]:
-    documents, passages = (
-        rows(sql)[0][0]
-        for sql in ("SELECT count(*) FROM documents", "SELECT count(*) FROM passages")
-    )
-    return documents, passages
 
 
 def _conversations(rows: Callable[[str], list[tuple[int]]]) -> int:

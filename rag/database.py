@@ -20,7 +20,7 @@ from typing import Any
 from rag.advising import advice, damaged
 from rag.beside import FILE_NAME, dated, discard, finish, part_of
 from rag.errors import LibraryDamaged, SchemaMismatch, StoreError
-from rag.tables import AS_NOW, FIRST_TABLES, SCHEMA_VERSION, STEPS
+from rag.tables import AS_NOW, COUNTS, FIRST_TABLES, SCHEMA_VERSION, STEPS, shape
 
 Connection = sqlite3.Connection
 Row = tuple[Any, ...]
@@ -120,10 +120,11 @@ class Database:
                 "Open Footnote again to use that one."
             )
 
-    def copy_to(self, target: Path, facts: Mapping[str, str]) -> None:
+    def copy_to(self, target: Path, facts: Mapping[str, str]) -> tuple[int, int]:
         """Write all of it, as it is at one moment, to a file that is whole or not there.
 
-        Others may write meanwhile. The copy is one file, checked, with these facts in it.
+        Others may write meanwhile. The copy is one file, checked, with these facts in it;
+        returned is how many documents and passages it has.
         """
         part = part_of(target)
         self.refuse_if_gone()
@@ -139,9 +140,11 @@ class Database:
                 copy.execute("PRAGMA journal_mode = DELETE")
                 copy.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
                 problems = _problems(copy.execute)
+                documents, passages = copy.execute(COUNTS).fetchone()
             if problems:
                 raise LibraryDamaged(damaged(self.path, problems[0]))
             finish(part, target)
+            return documents, passages
         except OSError as error:
             raise StoreError(advice(target, error.strerror or str(error))) from error
         finally:
@@ -151,6 +154,18 @@ class Database:
         """Return what a thorough look at every page finds; nothing for a sound file."""
         with self._explained(), self._connection() as connection:
             return _problems(connection.execute)
+
+    def foreign(self) -> list[str]:
+        """Return what of its tables, indexes, triggers and views is not as its version made it."""
+        with (
+            self._explained(),
+            self._connection() as connection,
+            contextlib.closing(sqlite3.connect(":memory:")) as known,
+        ):
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            known.executescript("".join(STEPS[: max(version, 0)]))
+            other = shape(connection.execute) ^ shape(known.execute)
+        return sorted({f"{kind} {name}" for kind, name, _ in other})
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:

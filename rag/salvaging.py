@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rag.beside import DAMAGED, FILE_NAME, discard, part_of
 from rag.chunking import Chunk, split_passages
-from rag.copies import put_in_place, set_aside
+from rag.copies import is_fact, put_in_place, set_aside
 from rag.database import Connection, Database, readable_rows
 from rag.errors import StoreError
 from rag.library import INDEX_BEHIND, Library, NewDocument
@@ -116,7 +116,7 @@ def _read(damaged: Path) -> _Read:
     facts = {
         row["name"]: row["value"]
         for row in readable_rows(damaged, "facts")
-        if isinstance(row["name"], str) and isinstance(row["value"], str)
+        if is_fact(row["name"], row["value"])
     }
     blobs = {row["passage"]: row["vector"] for row in readable_rows(damaged, "vectors")}
     # Vectors that are nobody's are no use.

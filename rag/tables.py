@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 # What each version added to the one before; a file is brought forward step by step.
 STEPS = (
     """
@@ -60,6 +63,9 @@ SCHEMA_VERSION = len(STEPS)
 # What a file of version 1 has, and any later one: by these a library is known.
 FIRST_TABLES = frozenset({"documents", "passages", "vectors", "facts"})
 
+# How many documents and passages a file has.
+COUNTS = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)"
+
 # A file that may only be read is not brought forward. Its reader is shown it as if it were:
 # for each step, the tables that the step changed, with what it would have put there.
 AS_NOW: dict[int, tuple[str, ...]] = {
@@ -68,3 +74,15 @@ AS_NOW: dict[int, tuple[str, ...]] = {
         "CREATE TEMP VIEW conversations AS SELECT rowid, *, 0 AS turn FROM main.conversations",
     ),
 }
+
+
+def shape(execute: Callable[[str], Iterable[Any]]) -> frozenset[tuple[str, str, str]]:
+    """Return the tables, indexes, triggers and views of a file: kind, name and definition."""
+    every = "SELECT type, name, sql FROM main.sqlite_master WHERE sql IS NOT NULL"
+    return frozenset(
+        # How FTS5 keeps words is its own affair, and another SQLite may have written them.
+        (kind, name, "" if name.startswith("words_") else " ".join(sql.split()))
+        for kind, name, sql in execute(every)
+        # What ANALYZE leaves does not change what is read.
+        if not (kind == "table" and name.startswith("sqlite_stat"))
+    )
