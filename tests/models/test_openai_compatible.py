@@ -15,7 +15,8 @@ import openai
 import pytest
 
 from rag.errors import ConfigError, ModelError, ModelRejected, ModelUnavailable
-from rag.models.openai_compatible import FAULTS, OpenAICompatibleChat
+from rag.models.openai_chat import OpenAICompatibleChat
+from rag.models.openai_compatible import FAULTS
 from rag.schema import Message, Usage
 from tests.models.endpoint import (
     DONE,
