@@ -5,7 +5,7 @@ Knows nothing of prompts or documents, nor of how failures are told apart.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -110,8 +110,7 @@ class OpenAICompatibleChat:
     def _pieces(self, reply: Any, max_tokens: int, deadline: Deadline) -> Generator[str | Usage]:
         finished, is_cut, usage = False, False, None
         room = CHARACTERS_PER_TOKEN * (max_tokens + 1)
-        for chunk in reply:
-            text, reason, counted = self._read(chunk)
+        for text, reason, counted in self._read(reply):
             room -= len(text)
             if room < 0:
                 raise self._endpoint.error(
@@ -135,19 +134,18 @@ class OpenAICompatibleChat:
         if usage is not None:
             yield usage
 
-    def _read(self, chunk: Any) -> tuple[str, str | None, Usage | None]:
-        try:
-            counted, usage = chunk.usage, None
-            if counted:
-                usage = Usage(int(counted.prompt_tokens), int(counted.completion_tokens))
-            if not chunk.choices:  # the last one has only the usage
-                return "", None, usage
-            choice = chunk.choices[0]
-            return "".join(choice.delta.content or ""), choice.finish_reason, usage
-        except (AttributeError, TypeError, ValueError, LookupError) as exc:
-            raise self._endpoint.error(
-                ModelRejected, "sent an unknown answer", NOT_COMPATIBLE
-            ) from exc
+    def _read(self, reply: Any) -> Iterator[tuple[str, str | None, Usage | None]]:
+        """Yield the text of each piece, why it ends there, and the tokens, as far as told."""
+        with self._endpoint.reading():
+            for chunk in reply:
+                counted, usage = chunk.usage, None
+                if counted:
+                    usage = Usage(int(counted.prompt_tokens), int(counted.completion_tokens))
+                if not chunk.choices:  # the last one has only the usage
+                    yield "", None, usage
+                    continue
+                choice = chunk.choices[0]
+                yield "".join(choice.delta.content or ""), choice.finish_reason, usage
 
     def _unfinished(self, reply: Any, deadline: Deadline) -> ModelError:
         if deadline.passed:

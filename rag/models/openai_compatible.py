@@ -19,7 +19,15 @@ import openai.resources.chat  # or else the first question would wait half a sec
 
 from rag.errors import ConfigError, ModelError, ModelRejected, ModelUnavailable
 from rag.models.addresses import check_url
-from rag.models.connection import Packed, TooMuch, causes, is_lost, watched, web_client
+from rag.models.connection import (
+    CONNECT_SECONDS,
+    Packed,
+    TooMuch,
+    causes,
+    is_lost,
+    watched,
+    web_client,
+)
 from rag.models.deadline import Deadline
 from rag.models.question import Allowance, allowance, spent
 
@@ -27,7 +35,10 @@ RETRIES = 2
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10
 """What a reader may be kept waiting for nothing; quotes need no server."""
-QUOTED_CHARACTERS = 200
+READ_CHARACTERS, QUOTED_CHARACTERS = 2000, 200
+"""Of what a server says of its failure."""
+REPEATED_CHARACTERS = 12
+"""Letters and digits in a row that are in what was sent as well: a server repeats it."""
 NO_KEY = "none"
 """Sent to servers that ask for no key: the client insists on one."""
 
@@ -84,6 +95,24 @@ FAULTS: Final[Mapping[type[Exception], Fault]] = {
     openai.WebSocketQueueFullError: (ModelUnavailable, "is overloaded", TRY_AGAIN),
 }
 _CAUGHT = tuple(FAULTS)
+_UNREADABLE: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What strange bytes raise where they are decoded: numbers of 5,000 digits, lists 100,000 deep,
+charsets that are none, answers of another shape. So wide only while a reply is opened and read."""
+
+
+class Cause(Exception):
+    """What is told of the client's own error: its kinds and status, and what the system said.
+
+    Never what the server said: some repeat the key, or the text they were sent.
+    """
 
 
 class Endpoint:
@@ -133,7 +162,7 @@ class Endpoint:
         try:
             yield deadline
         except _CAUGHT as exc:
-            raise self.typed(exc, deadline) from self._cause(exc)
+            raise self.typed(exc, deadline) from _cause(exc)
         finally:
             deadline.cancel()
 
@@ -151,19 +180,31 @@ class Endpoint:
         counted = allowance() or Allowance(self._retries)
         for attempt in range(self._retries + 1):
             try:
-                with watched(deadline):
-                    return request(httpx.Timeout(connect=5, read=deadline.left(), write=10, pool=5))
+                with watched(deadline), self.reading():
+                    return request(_timeout(deadline))
             except _CAUGHT as exc:
                 error, mended = self.typed(exc, deadline), mend(exc)
                 pause = 0.0 if mended else _pause(exc, attempt)
                 may_pass = mended or (isinstance(error, ModelUnavailable) and not is_lost(exc))
                 has_time = pause < min(deadline.left(), LONGEST_PAUSE_SECONDS)
                 if attempt == self._retries or not (counted.retries and may_pass and has_time):
-                    raise error from self._cause(exc)
+                    raise error from _cause(exc)
             counted.retries -= 1
             # As long as the server asked for, or longer each time.
             time.sleep(pause)
         raise AssertionError("unreachable")
+
+    @contextmanager
+    def reading(
+        self, what: str = "sent an unknown answer", fix: str = NOT_COMPATIBLE
+    ) -> Iterator[None]:
+        """Turn what an answer raises where it is decoded into the error that it is unknown."""
+        try:
+            yield
+        except _CAUGHT:
+            raise  # `call` and `session` know more of it
+        except _UNREADABLE as exc:
+            raise self.error(ModelRejected, what, fix) from _cause(exc)
 
     def error(self, kind: type[ModelError], what: str, fix: str) -> ModelError:
         """Return an error that names this server."""
@@ -174,8 +215,8 @@ class Endpoint:
         if deadline.passed:
             return self.late(deadline)
         kind, what, fix = _fault_of(exc)
-        said = _said(exc).replace(self.key, "[key]")
-        quoted = f": “{said[:QUOTED_CHARACTERS]}”" if said else ""
+        said = _said(exc)[:READ_CHARACTERS].replace(self.key, "[key]")
+        quoted = f": “{said[:QUOTED_CHARACTERS]}”" if said and not _repeats(said, exc) else ""
         status = f" (status {exc.status_code})" if isinstance(exc, openai.APIStatusError) else ""
         return self.error(kind, what + status + quoted, fix)
 
@@ -186,10 +227,6 @@ class Endpoint:
             f"did not finish within {deadline.seconds:g} seconds",
             "Try again, or raise FOOTNOTE_MODEL_SECONDS.",
         )
-
-    def _cause(self, exc: Exception) -> Exception | None:
-        # Some servers repeat the key they refuse; a traceback must not.
-        return None if self.key in f"{exc} {getattr(exc, 'body', '')}" else exc
 
     def close(self) -> None:
         """Close the connections; a later call opens them again."""
@@ -238,6 +275,46 @@ def _said(exc: Exception) -> str:
     if not isinstance(body, str) or "<" in body:  # an error page, say
         return ""
     return "".join(c for c in " ".join(body.split()) if c.isprintable())
+
+
+def _repeats(said: str, exc: Exception) -> bool:
+    """Tell whether a server repeats what it was sent, a part of it, or that as JSON."""
+    words = _letters(said)
+    forms = {_letters(form) for text in _sent(exc) for form in (text, json.dumps(text))}
+    return any(
+        form[start : start + REPEATED_CHARACTERS] in words
+        for form in forms - {""}
+        for start in range(max(1, len(form) - REPEATED_CHARACTERS + 1))
+    )
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def _sent(exc: Exception) -> list[str]:
+    """Return the texts that were sent with the request that failed."""
+    if not isinstance(exc, openai.APIError):
+        return []
+    body = json.loads(exc.request.content)
+    return [*body.get("input", ()), *(m["content"] for m in body.get("messages", ()))]
+
+
+def _cause(exc: Exception) -> Cause:
+    kinds = (_kind(cause) for cause in causes(exc))
+    return Cause(", from ".join(kinds)).with_traceback(exc.__traceback__)
+
+
+def _kind(exc: BaseException) -> str:
+    name = f"{type(exc).__module__}.{type(exc).__qualname__}"
+    if isinstance(exc, openai.APIStatusError):
+        return f"{name} (status {exc.status_code})"
+    return f"{name} ({exc})" if isinstance(exc, OSError) else name
+
+
+def _timeout(deadline: Deadline) -> httpx.Timeout:
+    left = deadline.left()
+    return httpx.Timeout(connect=min(CONNECT_SECONDS, left), read=left, write=10, pool=5)
 
 
 def _pause(exc: Exception, attempt: int) -> float:
