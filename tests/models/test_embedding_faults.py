@@ -44,7 +44,8 @@ ON_THE_WIRE = (
 
 def numbers(written: str) -> Reply:
     """Reply with vectors of these numbers, as they stand."""
-    return send(200, f'{{"data": [{{"index": 0, "embedding": [{written}, 1]}}]}}')
+    rows = (f'{{"index": {n}, "embedding": [{written}, 1]}}' for n in range(64))
+    return send(200, f'{{"data": [{", ".join(rows)}]}}')
 
 
 REPLIES: dict[str, tuple[Reply, str]] = {
