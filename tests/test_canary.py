@@ -254,9 +254,14 @@ def test_a_talkative_program_logs_nothing_secret(server: Server, files: Path) ->
 
 
 def test_an_evaluation_keeps_no_key(
-    server: Server, files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    server: Server,
+    files: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In none of its files, and not on the screen; what the documents say may stand there."""
+    monkeypatch.setenv("FOOTNOTE_LLM_URL", f"{server.seen.url}/canary-of-a-path-4717")
     cases = tmp_path / "cases.jsonl"
     evidence = [{"document": "secret.txt", "quote": SECRET}]
     case = {"id": "1", "question": QUESTION, "answers": ["zanzibarite"], "evidence": evidence}
