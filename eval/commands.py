@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 RESULTS = Path(".footnote") / "eval"
 _PRIVATE = {"home", "models", "llm_key", "embedding_key", "openai_api_key"}
+_ADDRESSES = ("llm_url", "embedding_url", "chroma_url")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Request:
     @property
     def judge_name(self) -> str | None:
         """Return what tells one judge from another: the model, and where it is served."""
-        at = f" at {self.judge_url}" if self.judge_url else ""
+        at = f" at {_place_of(self.judge_url)}" if self.judge_url else ""
         return None if self.judge is None else self.judge + at
 
 
@@ -282,7 +284,14 @@ def _fingerprint(settings: Settings) -> str:
 def _plain(settings: Settings) -> dict[str, Any]:
     """Return the settings without those that name places of this machine, or keys."""
     plain = settings.model_dump(mode="json", exclude=_PRIVATE)
-    return plain | {"llm": _without_folder(settings.llm)}
+    places = {name: _place_of(plain[name]) for name in _ADDRESSES if plain[name]}
+    return plain | places | {"llm": _without_folder(settings.llm)}
+
+
+def _place_of(url: str) -> str:
+    """Return scheme, host and port of an address: the rest may hold a key."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _without_folder(model: str) -> str:

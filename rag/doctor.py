@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from rag import examining
 from rag.errors import FootnoteError, ModelRejected
+from rag.models.addresses import place_of
 from rag.schema import Check
 from rag.settings import Settings
 
@@ -190,8 +191,8 @@ def _endpoint(check: str, model: str, url: str | None, variable: str) -> Check:
     trouble = _unreachable(url)
     if trouble is not None:
         fix = f"Start the server, or correct {variable}."
-        return Check(check, False, f"{model}: {url} does not answer ({trouble})", fix)
-    return Check(check, True, f"{model}, at {url}")
+        return Check(check, False, f"{model}: {place_of(url)} does not answer ({trouble})", fix)
+    return Check(check, True, f"{model}, at {place_of(url)}")
 
 
 def _unreachable(url: str) -> str | None:
@@ -261,10 +262,10 @@ def _index(settings: Settings) -> Check:
         return examining.index(settings)
     trouble = _unreachable(settings.chroma_url)
     if trouble is None:
-        return Check("index", True, f"on the Chroma server at {settings.chroma_url}")
+        return Check("index", True, f"on the Chroma server at {place_of(settings.chroma_url)}")
     return Check(
         "index",
         False,
-        f"the Chroma server at {settings.chroma_url} does not answer ({trouble})",
+        f"the Chroma server at {place_of(settings.chroma_url)} does not answer ({trouble})",
         "Start it, or remove FOOTNOTE_CHROMA_URL. Search works meanwhile, more slowly.",
     )

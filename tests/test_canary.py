@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from rag import Answer, Assistant, ConfigError, ModelError, Settings
 from tests.fakes import WordEmbedder
 from tests.homes import run_python, write_files
-from tests.models.endpoint import DONE, Endpoint, chunk, endpoint, fail, lines, usage
+from tests.models.endpoint import DONE, Endpoint, chunk, endpoint, fail, lines, send, usage
 from tests.models.test_openai_embedder import vectors
 from ui import cli
 from ui.access import Access
@@ -56,11 +56,15 @@ class Server:
     """Answers and embeds, or repeats all it was sent with an error, as some do."""
 
     def __init__(self) -> None:
-        self.fails = False
+        self.fails = self.lists = False
         self.seen = Endpoint("")
 
     def reply(self, handler: BaseHTTPRequestHandler) -> None:
         request = self.seen.requests[-1]
+        if self.lists and request.get("input") != ["length"]:  # as FastAPI's servers do
+            return send(422, json.dumps({"detail": [{"msg": "too long", "input": request}]}))(
+                handler
+            )
         if self.fails:
             heard = f"{handler.headers['Authorization']} said {json.dumps(request)}"
             return fail(400, heard, X_Heard=handler.headers["Authorization"])(handler)
@@ -166,7 +170,8 @@ def test_a_chat_server_that_repeats_the_key_shows_it_nowhere(
         server.fails = True
         said = assistant.ask(QUESTION)
         assert said.notice is not None
-        assert "[key]" in said.notice
+        assert "127.0.0.1" in said.notice
+        assert_clean(said.notice)
         assert_no_key(said.to_json())
     assert_clean(log.getvalue())
 
@@ -205,12 +210,36 @@ def test_the_command_line_says_nothing_secret_on_its_error_stream(
     assert "zanzibarite" in done[-1].stdout
     done.append(run_python(CLI, "doctor", "--json"))
     assert_clean(done[-1].stdout)
+    for server.fails, server.lists in ((True, False), (False, True)):
+        write_files(files, more=f"More than this: {SECRET}\n")
+        for command in (("ask", QUESTION), ("add", files)):
+            done.append(run_python(CLI, "--debug", *command))
+            assert done[-1].returncode == 1
+            assert "Traceback" in done[-1].stderr
+    for process in done:
+        assert_clean(process.stderr)
+        assert_no_key(process.stdout)
+
+
+def test_of_an_address_only_the_host_is_shown(
+    server: Server, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its path and query may hold a key: not in a log, an error or a finding of the doctor."""
+    url = server.seen.url
+    monkeypatch.setenv("FOOTNOTE_LLM_URL", f"{url}/canary-of-a-path-4717")
+    monkeypatch.setenv("FOOTNOTE_EMBEDDING_URL", f"{url}/canary-of-a-path-4717/")
+    monkeypatch.setenv("FOOTNOTE_CHROMA_URL", f"{url}?api-key=canary-of-a-query-4718")
+    done = [run_python(CLI, "--debug", *command) for command in (("add", files), ("ask", QUESTION))]
+    assert "zanzibarite" in done[-1].stdout
+    done += [run_python(CLI, "doctor", *options) for options in ((), ("--json",))]
+    for process in done[-2:]:
+        assert process.stdout.count(url.removesuffix("/v1")) == 3
     server.fails = True
     done.append(run_python(CLI, "--debug", "ask", QUESTION))
-    assert done[-1].returncode == 1
-    assert "Traceback" in done[-1].stderr
-    for process in done[:-1]:
-        assert_clean(process.stderr)
+    monkeypatch.setenv("FOOTNOTE_LLM_URL", "http://127.0.0.1:9/canary-of-a-path-4717")
+    monkeypatch.setenv("FOOTNOTE_CHROMA_URL", "http://127.0.0.1:9/canary-of-a-path-4717")
+    done.append(run_python(CLI, "doctor"))
+    assert "127.0.0.1:9" in done[-1].stdout
     for process in done:
         assert_no_key(process.stdout + process.stderr)
 
@@ -225,9 +254,14 @@ def test_a_talkative_program_logs_nothing_secret(server: Server, files: Path) ->
 
 
 def test_an_evaluation_keeps_no_key(
-    server: Server, files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    server: Server,
+    files: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In none of its files, and not on the screen; what the documents say may stand there."""
+    monkeypatch.setenv("FOOTNOTE_LLM_URL", f"{server.seen.url}/canary-of-a-path-4717")
     cases = tmp_path / "cases.jsonl"
     evidence = [{"document": "secret.txt", "quote": SECRET}]
     case = {"id": "1", "question": QUESTION, "answers": ["zanzibarite"], "evidence": evidence}

@@ -33,7 +33,7 @@ from rag.schema import ChatModel, Message, ProgressCallback, Usage
 from rag.settings import Settings
 
 if TYPE_CHECKING:
-    from rag.models.openai_compatible import OpenAICompatibleChat
+    from rag.models.openai_chat import OpenAICompatibleChat
     from rag.models.openai_embedder import OpenAICompatibleEmbedder
 
 OPENAI = "openai/"
@@ -66,7 +66,7 @@ def build_chat_model(settings: Settings) -> ChatModel | None:
         name, settings.llm_url, settings.llm_key, settings, variable="LLM", forms=LLM_FORMS
     )
     # Takes half a second, which a start without a remote model need not wait.
-    from rag.models.openai_compatible import OpenAICompatibleChat
+    from rag.models.openai_chat import OpenAICompatibleChat
 
     return OpenAICompatibleChat(model, url, key=key, seconds=settings.model_seconds)
 
@@ -244,7 +244,7 @@ class LocalChat:
 
     def _ready(self, messages: Sequence[Message]) -> OpenAICompatibleChat:
         # Takes half a second, and is needed only now that something is asked.
-        from rag.models.openai_compatible import OpenAICompatibleChat
+        from rag.models.openai_chat import OpenAICompatibleChat
 
         address = self._start(messages)
         with self._lock:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
+import httpcore
 import httpx
 
-from rag.models.addresses import is_near
+from rag.models.addresses import is_near, place_of
 from rag.models.deadline import Deadline
 
 _TELLTALES = (
@@ -25,6 +28,9 @@ _TELLTALES = (
     "httpcore.http11",
     "httpcore.http2",
 )
+_ABOUT_US = "x-stainless-"
+"""Begins the headers in which OpenAI's client tells system, processor and version of Python."""
+CONNECT_SECONDS = 5.0
 
 _deadline_of_call: ContextVar[Deadline | None] = ContextVar("_deadline_of_call", default=None)
 
@@ -35,6 +41,65 @@ class TooMuch(httpx.StreamError):
 
 class Packed(httpx.StreamError):
     """An answer that is compressed: how long it is would show only when it is too late."""
+
+
+class _InTime(httpcore.SyncBackend):
+    """Connects within the time given: the look-up of the name and all its addresses together.
+
+    Else the look-up would take as long as the system likes, and each address the whole time.
+    """
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        end = time.monotonic() + (CONNECT_SECONDS if timeout is None else timeout)
+        addresses = _look_up(host, port, end - time.monotonic())
+        failure: Exception = httpcore.ConnectTimeout("the time is up")
+        for number, address in enumerate(addresses):
+            left = end - time.monotonic()
+            if left <= 0:
+                break
+            # The first may be dead, and a later one answer.
+            share = left / (len(addresses) - number)
+            try:
+                return super().connect_tcp(address, port, share, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
+                failure = exc
+        raise failure
+
+
+def _look_up(host: str, port: int, seconds: float) -> list[str]:
+    """Return the addresses of a host, each once."""
+    found: list[str] = []
+    failed: list[OSError] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        try:
+            known = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.extend(dict.fromkeys(str(address[0]) for *_, address in known))
+        except OSError as exc:
+            failed.append(exc)
+        except UnicodeError:
+            failed.append(socket.gaierror(socket.EAI_NONAME, "a name that cannot be one"))
+        finally:
+            done.set()
+
+    # Nothing ends a look-up: who waits for it is left alone with it.
+    threading.Thread(target=ask, name="look-up", daemon=True).start()
+    if not done.wait(seconds):
+        raise httpcore.ConnectTimeout("the name is looked up for too long")
+    try:
+        for failure in failed:
+            raise failure
+    except OSError as exc:  # raised here, as the pool forgets causes, but not contexts
+        raise httpcore.ConnectError(str(exc)) from exc
+    return found
 
 
 class _Bounded(httpx.SyncByteStream):
@@ -60,7 +125,9 @@ def web_client(host: str, *, most_bytes: int) -> httpx.Client:
     for name in _TELLTALES:
         # At DEBUG they write down what is sent: passages, questions and headers.
         logging.getLogger(name).addFilter(_says_little)
-    return httpx.Client(
+    # At INFO it writes down whole addresses, which may hold a key.
+    logging.getLogger("httpx").addFilter(_without_paths)
+    client = httpx.Client(
         # A redirect would send the documents to a host that nobody named.
         follow_redirects=False,
         # A proxy of the environment may be the only way out, but must not see what is
@@ -70,8 +137,13 @@ def web_client(host: str, *, most_bytes: int) -> httpx.Client:
         # A new connection for each request: an old one may have died unnoticed, and only of
         # a new one the client says which it is.
         limits=httpx.Limits(max_keepalive_connections=0),
-        event_hooks={"request": [_trace], "response": [partial(_bound, most_bytes)]},
+        event_hooks={"request": [_prepare], "response": [partial(_bound, most_bytes)]},
     )
+    # By way of a proxy as well, for which the client has transports of its own.
+    for transport in (client._transport, *client._mounts.values()):
+        if isinstance(transport, httpx.HTTPTransport):
+            transport._pool._network_backend = _InTime()
+    return client
 
 
 @contextmanager
@@ -100,6 +172,14 @@ def _says_little(record: logging.LogRecord) -> bool:
     return record.levelno > logging.DEBUG
 
 
+def _without_paths(record: logging.LogRecord) -> bool:
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            place_of(str(part)) if isinstance(part, httpx.URL) else part for part in record.args
+        )
+    return True
+
+
 def _bound(most_bytes: int, response: httpx.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise Packed("the answer is compressed")
@@ -107,7 +187,9 @@ def _bound(most_bytes: int, response: httpx.Response) -> None:
         response.stream = _Bounded(response.stream, most_bytes)
 
 
-def _trace(request: httpx.Request) -> None:
+def _prepare(request: httpx.Request) -> None:
+    for name in [name for name in request.headers if name.startswith(_ABOUT_US)]:
+        del request.headers[name]
     request.extensions["trace"] = _watch
 
 

@@ -1,6 +1,6 @@
-"""Streams answers from an OpenAI-compatible server, and types whatever fails there.
+"""Speaks to an OpenAI-compatible server, and types whatever fails there.
 
-Knows nothing of prompts or documents, nor of who runs the server.
+Knows nothing of what is asked there, nor of who runs the server.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
-from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import httpx
 import openai
@@ -20,27 +19,32 @@ import openai.resources.chat  # or else the first question would wait half a sec
 
 from rag.errors import ConfigError, ModelError, ModelRejected, ModelUnavailable
 from rag.models.addresses import check_url
-from rag.models.connection import Packed, TooMuch, causes, is_lost, watched, web_client
+from rag.models.connection import (
+    CONNECT_SECONDS,
+    Packed,
+    TooMuch,
+    causes,
+    is_lost,
+    watched,
+    web_client,
+)
 from rag.models.deadline import Deadline
 from rag.models.question import Allowance, allowance, spent
-from rag.schema import Message, ProgressCallback, Usage
 
 RETRIES = 2
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10
 """What a reader may be kept waiting for nothing; quotes need no server."""
-SEED = 7
-QUOTED_CHARACTERS = 200
-CHARACTERS_PER_TOKEN = 100
-"""More than tokenizers make of one token: a server past this ignores `max_tokens`."""
-MOST_BYTES = 4_000_000
-"""Of one answer: a token takes some hundreds of them on its way."""
+READ_CHARACTERS, QUOTED_CHARACTERS = 2000, 200
+"""Of what a server says of its failure."""
+REPEATED_CHARACTERS = 12
+"""Letters and digits in a row that are in what was sent as well: a server repeats it."""
 NO_KEY = "none"
 """Sent to servers that ask for no key: the client insists on one."""
 
 _T = TypeVar("_T")
 
-_AGAIN = "Try again in a moment."
+TRY_AGAIN = "Try again in a moment."
 NOT_COMPATIBLE = (
     "Check that the address is that of an OpenAI-compatible server; it often ends in /v1."
 )
@@ -48,27 +52,27 @@ _KEY = "Set the right one in FOOTNOTE_LLM_KEY, FOOTNOTE_EMBEDDING_KEY or OPENAI_
 _SHORTER = "Ask a shorter question, or choose a model with more context."
 _NAME = "Check how its address is spelled, and that this machine is connected."
 _MODEL = "Check the spelling of the model's name, and that the address is right."
-_CHOOSE = "Choose another model, or update Footnote."
+CHOOSE_ANOTHER = "Choose another model, or update Footnote."
 
 Fault = tuple[type[ModelError], str, str]
 """What a failure becomes: the error, what the server did, and the fix."""
 
 FAULTS: Final[Mapping[type[Exception], Fault]] = {
-    httpx.TimeoutException: (ModelUnavailable, "did not answer in time", _AGAIN),
-    httpx.HTTPError: (ModelUnavailable, "cut off the answer", _AGAIN),
-    httpx.StreamError: (ModelUnavailable, "cut off the answer", _AGAIN),
-    TooMuch: (ModelRejected, "sends more than it was asked for", _CHOOSE),
+    httpx.TimeoutException: (ModelUnavailable, "did not answer in time", TRY_AGAIN),
+    httpx.HTTPError: (ModelUnavailable, "cut off the answer", TRY_AGAIN),
+    httpx.StreamError: (ModelUnavailable, "cut off the answer", TRY_AGAIN),
+    TooMuch: (ModelRejected, "sends more than it was asked for", CHOOSE_ANOTHER),
     Packed: (ModelRejected, "sends compressed data that nobody asked for", NOT_COMPATIBLE),
     json.JSONDecodeError: (ModelRejected, "sent something that is not JSON", NOT_COMPATIBLE),
     UnicodeDecodeError: (ModelRejected, "sent something that is not UTF-8", NOT_COMPATIBLE),
     openai.OpenAIError: (ModelRejected, "gave no usable answer", NOT_COMPATIBLE),
-    openai.APIError: (ModelUnavailable, "failed in the middle of the answer", _AGAIN),
+    openai.APIError: (ModelUnavailable, "failed in the middle of the answer", TRY_AGAIN),
     openai.APIConnectionError: (
         ModelUnavailable,
         "cannot be reached",
         "Check that it runs and that the address is right, and try again.",
     ),
-    openai.APITimeoutError: (ModelUnavailable, "did not answer in time", _AGAIN),
+    openai.APITimeoutError: (ModelUnavailable, "did not answer in time", TRY_AGAIN),
     openai.APIResponseValidationError: (ModelRejected, "sent an unknown answer", NOT_COMPATIBLE),
     openai.APIStatusError: (ModelRejected, "refused the request", NOT_COMPATIBLE),
     openai.BadRequestError: (ModelRejected, "refused the request", _MODEL),
@@ -76,21 +80,39 @@ FAULTS: Final[Mapping[type[Exception], Fault]] = {
     openai.OAuthError: (ModelRejected, "refused the key", _KEY),
     openai.PermissionDeniedError: (ModelRejected, "does not allow this key that model", _KEY),
     openai.NotFoundError: (ModelRejected, "does not know the model or the address", _MODEL),
-    openai.ConflictError: (ModelUnavailable, "was busy with something that conflicts", _AGAIN),
+    openai.ConflictError: (ModelUnavailable, "was busy with something that conflicts", TRY_AGAIN),
     openai.UnprocessableEntityError: (ModelRejected, "refused the request", _MODEL),
     openai.RateLimitError: (
         ModelUnavailable,
         "takes no more requests now",
         "Wait a minute and try again, or look at the quota of the account.",
     ),
-    openai.InternalServerError: (ModelUnavailable, "failed or is overloaded", _AGAIN),
-    openai.LengthFinishReasonError: (ModelUnavailable, "cut off the answer", _AGAIN),
-    openai.ContentFilterFinishReasonError: (ModelRejected, "withheld the answer", _CHOOSE),
+    openai.InternalServerError: (ModelUnavailable, "failed or is overloaded", TRY_AGAIN),
+    openai.LengthFinishReasonError: (ModelUnavailable, "cut off the answer", TRY_AGAIN),
+    openai.ContentFilterFinishReasonError: (ModelRejected, "withheld the answer", CHOOSE_ANOTHER),
     openai.InvalidWebhookSignatureError: (ModelRejected, "sent an unknown answer", NOT_COMPATIBLE),
-    openai.WebSocketConnectionClosedError: (ModelUnavailable, "cut off the answer", _AGAIN),
-    openai.WebSocketQueueFullError: (ModelUnavailable, "is overloaded", _AGAIN),
+    openai.WebSocketConnectionClosedError: (ModelUnavailable, "cut off the answer", TRY_AGAIN),
+    openai.WebSocketQueueFullError: (ModelUnavailable, "is overloaded", TRY_AGAIN),
 }
 _CAUGHT = tuple(FAULTS)
+_UNREADABLE: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What strange bytes raise where they are decoded: numbers of 5,000 digits, lists 100,000 deep,
+charsets that are none, answers of another shape. So wide only while a reply is opened and read."""
+
+
+class Cause(Exception):
+    """What is told of the client's own error: its kinds and status, and what the system said.
+
+    Never what the server said: some repeat the key, or the text they were sent.
+    """
 
 
 class Endpoint:
@@ -140,7 +162,7 @@ class Endpoint:
         try:
             yield deadline
         except _CAUGHT as exc:
-            raise self.typed(exc, deadline) from self._cause(exc)
+            raise self.typed(exc, deadline) from _cause(exc)
         finally:
             deadline.cancel()
 
@@ -158,19 +180,31 @@ class Endpoint:
         counted = allowance() or Allowance(self._retries)
         for attempt in range(self._retries + 1):
             try:
-                with watched(deadline):
-                    return request(httpx.Timeout(connect=5, read=deadline.left(), write=10, pool=5))
+                with watched(deadline), self.reading():
+                    return request(_timeout(deadline))
             except _CAUGHT as exc:
                 error, mended = self.typed(exc, deadline), mend(exc)
                 pause = 0.0 if mended else _pause(exc, attempt)
                 may_pass = mended or (isinstance(error, ModelUnavailable) and not is_lost(exc))
                 has_time = pause < min(deadline.left(), LONGEST_PAUSE_SECONDS)
                 if attempt == self._retries or not (counted.retries and may_pass and has_time):
-                    raise error from self._cause(exc)
+                    raise error from _cause(exc)
             counted.retries -= 1
             # As long as the server asked for, or longer each time.
             time.sleep(pause)
         raise AssertionError("unreachable")
+
+    @contextmanager
+    def reading(
+        self, what: str = "sent an unknown answer", fix: str = NOT_COMPATIBLE
+    ) -> Iterator[None]:
+        """Turn what an answer raises where it is decoded into the error that it is unknown."""
+        try:
+            yield
+        except _CAUGHT:
+            raise  # `call` and `session` know more of it
+        except _UNREADABLE as exc:
+            raise self.error(ModelRejected, what, fix) from _cause(exc)
 
     def error(self, kind: type[ModelError], what: str, fix: str) -> ModelError:
         """Return an error that names this server."""
@@ -181,8 +215,8 @@ class Endpoint:
         if deadline.passed:
             return self.late(deadline)
         kind, what, fix = _fault_of(exc)
-        said = _said(exc).replace(self.key, "[key]")
-        quoted = f": “{said[:QUOTED_CHARACTERS]}”" if said else ""
+        said = _said(exc)[:READ_CHARACTERS].replace(self.key, "[key]")
+        quoted = f": “{said[:QUOTED_CHARACTERS]}”" if said and not _repeats(said, exc) else ""
         status = f" (status {exc.status_code})" if isinstance(exc, openai.APIStatusError) else ""
         return self.error(kind, what + status + quoted, fix)
 
@@ -193,10 +227,6 @@ class Endpoint:
             f"did not finish within {deadline.seconds:g} seconds",
             "Try again, or raise FOOTNOTE_MODEL_SECONDS.",
         )
-
-    def _cause(self, exc: Exception) -> Exception | None:
-        # Some servers repeat the key they refuse; a traceback must not.
-        return None if self.key in f"{exc} {getattr(exc, 'body', '')}" else exc
 
     def close(self) -> None:
         """Close the connections; a later call opens them again."""
@@ -223,6 +253,14 @@ def _fault_of(exc: Exception) -> Fault:
     return next(FAULTS[kind] for kind in type(exc).__mro__ if kind in FAULTS)
 
 
+def refused_option(exc: Exception, names: Set[str]) -> str | None:
+    """Return the one of these options that a server does not take, None for other failures."""
+    if not isinstance(exc, openai.BadRequestError) or _is_too_long(exc):
+        return None
+    text = f"{exc.param} {exc}"
+    return next((n for n in sorted(names) if re.search(rf"\b{n}\b", text)), None)
+
+
 def _is_too_long(exc: openai.APIError) -> bool:
     text = f"{exc.code} {_said(exc)}".lower()
     return "context" in text and any(word in text for word in ("length", "size", "window"))
@@ -239,6 +277,46 @@ def _said(exc: Exception) -> str:
     return "".join(c for c in " ".join(body.split()) if c.isprintable())
 
 
+def _repeats(said: str, exc: Exception) -> bool:
+    """Tell whether a server repeats what it was sent, a part of it, or that as JSON."""
+    words = _letters(said)
+    forms = {_letters(form) for text in _sent(exc) for form in (text, json.dumps(text))}
+    return any(
+        form[start : start + REPEATED_CHARACTERS] in words
+        for form in forms - {""}
+        for start in range(max(1, len(form) - REPEATED_CHARACTERS + 1))
+    )
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def _sent(exc: Exception) -> list[str]:
+    """Return the texts that were sent with the request that failed."""
+    if not isinstance(exc, openai.APIError):
+        return []
+    body = json.loads(exc.request.content)
+    return [*body.get("input", ()), *(m["content"] for m in body.get("messages", ()))]
+
+
+def _cause(exc: Exception) -> Cause:
+    kinds = (_kind(cause) for cause in causes(exc))
+    return Cause(", from ".join(kinds)).with_traceback(exc.__traceback__)
+
+
+def _kind(exc: BaseException) -> str:
+    name = f"{type(exc).__module__}.{type(exc).__qualname__}"
+    if isinstance(exc, openai.APIStatusError):
+        return f"{name} (status {exc.status_code})"
+    return f"{name} ({exc})" if isinstance(exc, OSError) else name
+
+
+def _timeout(deadline: Deadline) -> httpx.Timeout:
+    left = deadline.left()
+    return httpx.Timeout(connect=min(CONNECT_SECONDS, left), read=left, write=10, pool=5)
+
+
 def _pause(exc: Exception, attempt: int) -> float:
     """Return the seconds to wait before another try, as the server asks if it does."""
     if isinstance(exc, openai.APIStatusError):
@@ -247,153 +325,3 @@ def _pause(exc: Exception, attempt: int) -> float:
         except ValueError:
             pass  # none, or a date
     return FIRST_PAUSE_SECONDS * 2.0**attempt
-
-
-class OpenAICompatibleChat:
-    """A ChatModel behind an OpenAI-compatible server.
-
-    A reply that was cut for its length ends without complaint: its `Usage` then counts
-    `max_tokens` or more, and its last sentence may be unfinished.
-    """
-
-    def __init__(
-        self,
-        model: str,
-        url: str,
-        *,
-        key: str | None = None,
-        seconds: float = 90,
-        retries: int = RETRIES,
-        extra: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Speak to `model` at the base URL `url`; `extra` goes into the body of each request."""
-        self.name = model
-        self._model, self._extra = model, dict(extra or {})
-        self._endpoint = Endpoint(url, key, seconds=seconds, retries=retries, most_bytes=MOST_BYTES)
-        self._refused: frozenset[str] = frozenset()
-
-    @property
-    def host(self) -> str | None:
-        """Return the host that is sent text; one on this machine may pass it on."""
-        return self._endpoint.host
-
-    ready = True
-
-    def warm(self, messages: Sequence[Message], progress: ProgressCallback | None = None) -> None:
-        """Do nothing: a server of others is ready or not, and is not sent what nobody asked."""
-
-    def stream(
-        self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()
-    ) -> Generator[str | Usage]:
-        """Yield the reply piece by piece, then its `Usage` once, if known.
-
-        Raises:
-            ModelUnavailable: refused, timed out, cut off in the middle, overloaded.
-            ModelRejected: wrong key, unknown model, prompt too long.
-        """
-        options: dict[str, Any] = {
-            "messages": [{"role": m.role, "content": m.content} for m in messages],
-            "max_tokens": max_tokens,
-            "temperature": 0,
-            "seed": SEED,
-            "stream_options": {"include_usage": True},
-            **({"stop": list(stop)} if stop else {}),
-        }
-        with (
-            self._endpoint.session() as deadline,
-            self._endpoint.call(
-                partial(self._open, options), deadline, mend=partial(self._leave_out, options)
-            ) as reply,
-        ):
-            yield from self._pieces(reply, max_tokens, deadline)
-
-    def odds(self, messages: Sequence[Message], *, word: str) -> None:
-        """Return None: a request more for each sentence would cost its owner money."""
-
-    def _open(self, options: Mapping[str, Any], timeout: httpx.Timeout) -> Any:
-        return self._endpoint.client.chat.completions.create(
-            model=self._model,
-            stream=True,
-            extra_body=self._extra,
-            timeout=timeout,
-            **_without(options, self._refused),
-        )
-
-    def _leave_out(self, options: Mapping[str, Any], exc: Exception) -> bool:
-        """Leave out from now on what the server does not take; tell whether that is new."""
-        if not isinstance(exc, openai.BadRequestError):
-            return False
-        refused = _refused_option(exc, set(options) - self._refused)
-        if refused is not None:
-            self._refused |= {refused}
-        return refused is not None
-
-    def _pieces(self, reply: Any, max_tokens: int, deadline: Deadline) -> Generator[str | Usage]:
-        finished, is_cut, usage = False, False, None
-        room = CHARACTERS_PER_TOKEN * (max_tokens + 1)
-        for chunk in reply:
-            text, reason, counted = self._read(chunk)
-            room -= len(text)
-            if room < 0:
-                raise self._endpoint.error(
-                    ModelRejected, "sends more than it was asked for", _CHOOSE
-                )
-            if reason == "content_filter":
-                raise self._endpoint.error(ModelRejected, "withheld the answer", _CHOOSE)
-            finished, usage = finished or reason is not None, counted or usage
-            is_cut = is_cut or reason == "length"
-            if deadline.passed:
-                raise self._endpoint.late(deadline)
-            if text:
-                yield text
-        if not finished:
-            # The client takes the end of a connection for the end of the answer.
-            raise self._unfinished(reply, deadline)
-        if is_cut:
-            # Not every server counts, and one whose context is full has counted fewer.
-            usage = usage or Usage()
-            usage = Usage(usage.prompt_tokens, max(usage.completion_tokens, max_tokens))
-        if usage is not None:
-            yield usage
-
-    def _read(self, chunk: Any) -> tuple[str, str | None, Usage | None]:
-        try:
-            counted, usage = chunk.usage, None
-            if counted:
-                usage = Usage(int(counted.prompt_tokens), int(counted.completion_tokens))
-            if not chunk.choices:  # the last one has only the usage
-                return "", None, usage
-            choice = chunk.choices[0]
-            return "".join(choice.delta.content or ""), choice.finish_reason, usage
-        except (AttributeError, TypeError, ValueError, LookupError) as exc:
-            raise self._endpoint.error(
-                ModelRejected, "sent an unknown answer", NOT_COMPATIBLE
-            ) from exc
-
-    def _unfinished(self, reply: Any, deadline: Deadline) -> ModelError:
-        if deadline.passed:
-            return self._endpoint.late(deadline)
-        if "text/event-stream" not in reply.response.headers.get("content-type", ""):
-            return self._endpoint.error(
-                ModelRejected, "sent no stream of an answer", NOT_COMPATIBLE
-            )
-        return self._endpoint.error(ModelUnavailable, "cut off the answer", _AGAIN)
-
-    def close(self) -> None:
-        """Close the connections; a later call opens them again."""
-        self._endpoint.close()
-
-
-def _without(options: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]:
-    kept = {name: value for name, value in options.items() if name not in refused}
-    if "max_tokens" in refused:  # newer models of OpenAI want it under this name
-        kept["max_completion_tokens"] = options["max_tokens"]
-    return kept
-
-
-def _refused_option(exc: openai.BadRequestError, names: set[str]) -> str | None:
-    """Return the option that a server does not take and an answer can do without."""
-    if _is_too_long(exc):
-        return None
-    text = f"{exc.param} {exc}"
-    return next((n for n in sorted(names - {"messages"}) if re.search(rf"\b{n}\b", text)), None)

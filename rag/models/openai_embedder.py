@@ -19,6 +19,8 @@ EMBEDDING_BATCH = 64
 MOST_BYTES = 32_000_000
 """Of one batch: the longest vectors in use take a fifth of it."""
 
+_OTHER_MODEL = "Choose another embedding model."
+
 
 class OpenAICompatibleEmbedder:
     """An Embedder behind an OpenAI-compatible server."""
@@ -65,12 +67,13 @@ class OpenAICompatibleEmbedder:
     def _batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
         with self._endpoint.session() as deadline:
             reply = self._endpoint.call(partial(self._request, list(texts)), deadline)
-        try:
+        with (
+            self._endpoint.reading("sent no list of vectors", _OTHER_MODEL),
+            np.errstate(over="ignore"),  # what is too large for a vector is found below
+        ):
             vectors = {item.index: item.embedding for item in reply.data}
             rows = np.array([vectors[index] for index in range(len(texts))], dtype=np.float32)
-        except (AttributeError, TypeError, ValueError, LookupError) as exc:
-            raise self._unusable("sent no list of vectors") from exc
-        lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+            lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
         if rows.ndim != 2 or not np.isfinite(lengths).all() or not lengths.all():
             raise self._unusable("sent vectors that cannot be compared")
         return np.asarray(rows / lengths, dtype=np.float32)
@@ -81,7 +84,7 @@ class OpenAICompatibleEmbedder:
         )
 
     def _unusable(self, what: str) -> ModelError:
-        return self._endpoint.error(ModelRejected, what, "Choose another embedding model.")
+        return self._endpoint.error(ModelRejected, what, _OTHER_MODEL)
 
     def close(self) -> None:
         """Close the connections; a later call opens them again."""

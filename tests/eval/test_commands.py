@@ -152,7 +152,7 @@ def test_judge_adds_its_verdicts(
     scores = read("results/report.json")["cases"]["who"]["scores"]
     assert (scores["faithfulness"], scores["relevancy"], scores["correctness"]) == (1.0, 0.0, 0.75)
     assert read("results/report.json")["cases"]["no"]["scores"].get("faithfulness") is None
-    assert read("results/manifest.json")["judge"] == "big at http://127.0.0.1:1/v1"
+    assert read("results/manifest.json")["judge"] == "big at http://127.0.0.1:1"
     captured = capsys.readouterr()
     assert "0.750" in next(line for line in captured.out.splitlines() if "Correctness" in line)
     assert "Judging: 100%" in captured.err

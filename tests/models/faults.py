@@ -126,11 +126,18 @@ def _unescaped(text: str) -> str:
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n"
 ERROR = 'data: {"error": {"message": "CUDA out of memory"}}\n\n'
 EMPTY = 'data: {"id": "x", "choices": []}\n\n'
+NESTED = f"data: {'[' * 100_000}\n\n"
 REDIRECT = fail(307, Location="http://127.0.0.1:9/v1/chat/completions")
 ZIPPED = send(
     200, gzip.compress(b"x" * 1000), "text/event-stream", Content_Encoding="gzip"
 )  # would be 40 GB from 40 MB
 TIME = "did not finish within"
+
+
+def counted(tokens: str) -> str:
+    """Return the line that counts the tokens, with this number as it stands."""
+    return usage(1, 1).replace('"prompt_tokens": 1', f'"prompt_tokens": {tokens}')
+
 
 FAULTS: dict[str, Fault] = {
     "refused": Fault("cannot be reached"),
@@ -177,6 +184,29 @@ FAULTS: dict[str, Fault] = {
     ),
     "no choices": Fault("cut off", (lines(EMPTY, EMPTY, DONE),)),
     "another schema": Fault("unknown answer", (lines('data: {"choices": [5]}\n\n'),)),
+    "100,000 lists": Fault("unknown answer", (lines(NESTED),)),
+    "an error of 100,000 lists": Fault(
+        "unknown answer", (lines(chunk(PARTIAL), f"event: error\n{NESTED}"),), begins=True
+    ),
+    "infinite tokens": Fault(
+        "unknown answer",
+        (lines(chunk(PARTIAL), chunk(finish="stop"), counted("1e999"), DONE),),
+        begins=True,
+    ),
+    "tokens of 5,000 digits": Fault(
+        "unknown answer",
+        (lines(chunk(PARTIAL), chunk(finish="stop"), counted("9" * 5000), DONE),),
+        begins=True,
+    ),
+    **{
+        f"400 in {charset}": Fault(
+            "unknown answer", (send(400, b"\xff" * 300, f"text/plain; charset={charset}"),)
+        )
+        for charset in ("idna", "hex", "rot13")
+    },
+    "half a character": Fault(
+        "", (lines(chunk(f"{GOOD} \ud800"), chunk(finish="stop"), DONE),), heals=True
+    ),
     "withheld": Fault(
         "withheld", (lines(chunk(PARTIAL), chunk(finish="content_filter"), DONE),), begins=True
     ),

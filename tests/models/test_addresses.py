@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import ConfigError
-from rag.models.addresses import check_url, is_near
+from rag.models.addresses import check_url, is_near, place_of
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,7 @@ def test_the_host_of_a_good_address_is_returned(url: str, host: str) -> None:
         "http://api.example.com/v1",
         "http://8.8.8.8/v1",
         "http://localhost.example.com/v1",
+        "http://example\u3002com/v1",
         "ftp://example.com",
         "https://",
         "https://host:port/v1",
@@ -46,6 +47,32 @@ def test_an_address_that_leaks_or_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match=r"https://|Take it out") as caught:
         check_url(url)
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "number"),
+    [
+        ("134744072", "8.8.8.8"),
+        ("0x08080808", "8.8.8.8"),
+        ("010.8.8.8", "8.8.8.8"),
+        ("8.526344", "8.8.8.8"),
+        ("0x7f.1", "127.0.0.1"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_number_in_an_odd_spelling_is_refused(scheme: str, host: str, number: str) -> None:
+    """The system takes it for a number, and would send text there that a name may get."""
+    with pytest.raises(ConfigError, match=f"Write {number}"):
+        check_url(f"{scheme}://{host}/v1")
+    assert not is_near(host)
+
+
+def test_of_an_address_only_scheme_host_and_port_are_shown() -> None:
+    """The rest may hold a key."""
+    assert place_of("https://me:canary@a.example:8443/canary/v1?k=canary#canary") == (
+        "https://a.example:8443"
+    )
+    assert place_of("http://[::1]/v1") == "http://[::1]"
 
 
 @given(st.text())

@@ -40,6 +40,14 @@ ON_THE_WIRE = (
     "compressed",
     "307",
 )
+
+
+def numbers(written: str) -> Reply:
+    """Reply with vectors of these numbers, as they stand."""
+    rows = (f'{{"index": {n}, "embedding": [{written}, 1]}}' for n in range(64))
+    return send(200, f'{{"data": [{", ".join(rows)}]}}')
+
+
 REPLIES: dict[str, tuple[Reply, str]] = {
     **{name: (FAULTS[name].replies[0], FAULTS[name].says) for name in ON_THE_WIRE},
     "HTML": (send(200, "<html>Welcome</html>", "text/html"), NOT_VECTORS),
@@ -47,6 +55,11 @@ REPLIES: dict[str, tuple[Reply, str]] = {
     "no data": (send(200, "{}"), NOT_VECTORS),
     "another length": (vectors([[1.0, 0.0, 0.0]] * 64), "changed the length"),
     "too few": (vectors([[1.0] * 64][:0]), NOT_VECTORS),
+    "400 digits": (numbers("9" * 400), ""),
+    "5,000 digits": (numbers("9" * 5000), ""),
+    "100,000 lists": (numbers("[" * 100_000), ""),
+    "too large": (numbers("1e308"), "cannot be compared"),
+    "400 in a charset of none": (send(400, b"\xff" * 300, "text/plain; charset=idna"), ""),
     "zeros": (vectors([[0.0] * 64] * 64), "cannot be compared"),
 }
 
@@ -59,6 +72,8 @@ TELLING = (
     "broken JSON",
     "another length",
     "too few",
+    "400 digits",
+    "100,000 lists",
 )
 LONG_RUN = 300
 """As `make torture` sets it: each fault while adding, too."""

@@ -15,7 +15,7 @@ from tests.conftest import KILLS
 from tests.fakes import WordEmbedder
 from tests.homes import open_home, three_files
 from tests.models.endpoint import answer, chunk, endpoint, fail, lines
-from tests.models.faults import FAULTS, GOOD, HOST, LOST, PARTIAL, Place, faulty
+from tests.models.faults import FAULTS, GOOD, HOST, LOST, PARTIAL, TIME, Place, faulty
 from ui.conversation import Readiness, Talk
 from ui.handlers import Handlers
 
@@ -24,10 +24,12 @@ PARTS = "When did the Anders Bridge open, and when did trains stop crossing it?"
 THREE = "When did the bridge open? Who wrote down the weather? When were the pears grafted?"
 FOLLOW_UP = "And when did it open?"
 HISTORY = (Turn("Who designed the Anders Bridge?", "Clara Holt designed the Anders Bridge."),)
-# What is promised is 90 s in all, with 75 s for the model. Here: three, and room for a busy
-# machine.
-SECONDS, ROOM = 3, 18
+# What is promised is 90 s in all, with 75 s for the model; here it is three. The faults last a
+# minute: who is through before the room is used up has given up, on a busy machine as well.
+SECONDS, ROOM = 3, 50
+DRAFT_SECONDS = 8
 MOST_REQUESTS = 3
+TRIES = 5
 EVERY_WAY = 300
 """As `make torture` sets it: each fault in each way."""
 
@@ -107,7 +109,7 @@ def test_a_fault_costs_no_answer(
     with faulty(name) as place, asking(shelf, place, seconds=seconds) as assistant:
         said = WAYS[way](assistant)
         took, requests = time.monotonic() - started, len(place.seen.requests)
-        assert requests <= (1 if fault.begins else MOST_REQUESTS)
+        assert requests <= (1 if fault.begins or fault.stalls else MOST_REQUESTS)
         assert took < ROOM
         assert said.answered
         # Each part is sure of a request, so that fewer are left to try again.
@@ -119,12 +121,21 @@ def test_a_fault_costs_no_answer(
             only_quoted(said, LOST if name == "name unknown" else HOST, fault.says)
         assert all(sentence.text != PARTIAL for sentence in said.sentences)
         place.mend()
-        after = assistant.ask(QUESTION)
+        after = recovered(assistant)
         assert (after.notice, after.model) == (None, "tiny")
         assert after.sentences[0].text == GOOD
     # For a table of what was met: pytest -o junit_family=xunit1 --junitxml=FILE.
     found = [("seconds", f"{took:.2f}"), ("requests", requests), ("notice", said.notice)]
     request.node.user_properties.extend(found)
+
+
+def recovered(assistant: Assistant) -> Answer:
+    """Ask anew: on a busy machine a good model may take more than the seconds it has here."""
+    for _ in range(TRIES):
+        after = assistant.ask(QUESTION)
+        if TIME not in (after.notice or ""):
+            break
+    return after
 
 
 def only_quoted(said: Answer, host: str, words: str) -> None:
@@ -141,7 +152,8 @@ def only_quoted(said: Answer, host: str, words: str) -> None:
 @pytest.mark.parametrize("name", [n for n, fault in FAULTS.items() if fault.begins])
 def test_a_cut_text_is_shown_as_a_draft_and_withdrawn(shelf: Path, name: str) -> None:
     """It is never given as text, and what comes next takes its place."""
-    with faulty(name) as place, asking(shelf, place, seconds=SECONDS) as assistant:
+    seconds = DRAFT_SECONDS if FAULTS[name].stalls else 20
+    with faulty(name) as place, asking(shelf, place, seconds=seconds) as assistant:
         events = list(assistant.stream(QUESTION))
     drafted = [n for n, event in enumerate(events) if PARTIAL in event.draft]
     assert drafted

@@ -15,7 +15,8 @@ import openai
 import pytest
 
 from rag.errors import ConfigError, ModelError, ModelRejected, ModelUnavailable
-from rag.models.openai_compatible import FAULTS, OpenAICompatibleChat
+from rag.models.openai_chat import OpenAICompatibleChat
+from rag.models.openai_compatible import FAULTS
 from rag.schema import Message, Usage
 from tests.models.endpoint import (
     DONE,
@@ -282,7 +283,34 @@ def test_a_cancelled_answer_leaves_the_model_usable() -> None:
         chat.close()
 
 
-@pytest.mark.parametrize("reply", [fail(401, f"Incorrect key {KEY}"), fail(500, KEY), cut])
+def _odd_status(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(f"HTTP/1.1 {QUESTION[1].content}\r\n\r\n".encode())
+    handler.close_connection = True
+
+
+HEARD = QUESTION[1].content
+REPEATING: dict[str, Reply] = {
+    "the key": fail(401, f"Incorrect key {KEY}"),
+    "the key, overloaded": fail(500, KEY),
+    "cut": cut,
+    "the text": fail(400, f"This is too much: {HEARD}"),
+    "a part of the text": fail(400, "Stopped at 'the secret garden'."),
+    "the text as JSON": fail(422, json.dumps({"messages": [{"content": HEARD}]})),
+    "the text, as FastAPI does": send(
+        422, json.dumps({"detail": [{"msg": "bad", "input": HEARD}]})
+    ),
+    "the text, plain": send(500, HEARD, "text/plain"),
+    "the text, in the stream": lines(
+        chunk("In"), f"data: {json.dumps({'error': {'message': HEARD}})}\n\n"
+    ),
+    "the text for a number": lines(
+        usage(1, 1).replace('"prompt_tokens": 1', f'"prompt_tokens": {json.dumps(HEARD)}')
+    ),
+    "the text for a status": _odd_status,
+}
+
+
+@pytest.mark.parametrize("reply", REPEATING.values(), ids=REPEATING)
 def test_the_key_and_the_text_never_show(reply: Reply, caplog: pytest.LogCaptureFixture) -> None:
     """Neither message, traceback, repr nor log has the key, even if the server repeats it."""
     caplog.set_level(logging.INFO)
@@ -294,6 +322,37 @@ def test_the_key_and_the_text_never_show(reply: Reply, caplog: pytest.LogCapture
     shown = "".join(traceback.format_exception(caught.value)) + repr(chat) + caplog.text
     assert KEY not in shown
     assert "secret garden" not in shown
+
+
+def test_a_text_in_another_script_is_not_repeated_as_json() -> None:
+    """Not with its letters written as numbers either."""
+    text = "Где находится тайный сад?"
+    with endpoint(fail(400, json.dumps({"content": text}))) as server:
+        chat = OpenAICompatibleChat("tiny", server.url)
+        with pytest.raises(ModelRejected) as caught:
+            list(chat.stream([Message("user", text)], max_tokens=20))
+        chat.close()
+    assert "0442" not in str(caught.value)
+
+
+def test_what_a_server_says_of_itself_is_told() -> None:
+    """With the name of the model, and the key left out."""
+    words = "The model org/tiny-instruct-4bit does not exist, says"
+    with endpoint(fail(404, f"{words} {KEY}")) as server, pytest.raises(ModelRejected) as caught:
+        ask(server.url)
+    assert f"{words} [key]" in str(caught.value)
+
+
+def test_the_cause_of_an_error_is_told_by_its_kind() -> None:
+    """What the system says of it too, which is never the server's."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        with pytest.raises(ModelUnavailable) as caught:
+            ask(f"http://127.0.0.1:{free.getsockname()[1]}/v1", retries=0)
+    assert "ConnectionRefusedError" in str(caught.value.__cause__)
+    with endpoint(fail(422)) as server, pytest.raises(ModelRejected) as refused:
+        ask(server.url)
+    assert "UnprocessableEntityError (status 422)" in str(refused.value.__cause__)
 
 
 def test_the_key_of_the_environment_goes_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

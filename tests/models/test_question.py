@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 import pytest
 
 from rag.errors import ModelUnavailable
-from rag.models.openai_compatible import OpenAICompatibleChat
+from rag.models.openai_chat import OpenAICompatibleChat
 from rag.models.question import OneQuestion, spent, uncounted
 from rag.schema import Message, Usage
 from tests.fakes import ScriptedModel
