@@ -60,6 +60,8 @@ _OPEN = frozenset({
     "/gradio_api/app_id",
     "/gradio_api/queue/data",
     "/gradio_api/queue/join",
+    # Events that wait for no others: stopping an answer, and giving it up.
+    "/gradio_api/run/predict",
     "/gradio_api/upload_progress",
 })  # fmt: skip
 _OPEN_BELOW = (_FETCHED, "/assets/", "/static/", "/gradio_api/heartbeat/")

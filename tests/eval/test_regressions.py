@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import rag.retrieval
 from rag import Answer, Assistant, Citation
@@ -24,6 +25,23 @@ from ui import cli
 def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer by quotes alone."""
     monkeypatch.setenv("FOOTNOTE_LLM", "none")
+
+
+_READ: dict[tuple[str, tuple[str, ...]], NDArray[np.float32]] = {}
+
+
+@pytest.fixture(autouse=True)
+def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every run read anew only what no run before it has read: all ask the same."""
+    relevance = CrossEncoder.relevance
+
+    def kept(self: CrossEncoder, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        key = question, tuple(texts)
+        if key not in _READ:
+            _READ[key] = relevance(self, question, texts)
+        return _READ[key]
+
+    monkeypatch.setattr(CrossEncoder, "relevance", kept)
 
 
 @pytest.fixture
