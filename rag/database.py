@@ -26,6 +26,7 @@ Connection = sqlite3.Connection
 Row = tuple[Any, ...]
 
 _BUSY_SECONDS = 10
+_ERASING_MILLISECONDS = 300
 _WAL = "PRAGMA journal_mode = WAL"
 # How SQLite tells that a file is no whole database: its error codes without their details.
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -102,8 +103,14 @@ class Database:
         with self.transaction() as connection:
             # The word index only marks words as gone, until its parts are made one.
             connection.execute("INSERT INTO words(words) VALUES ('optimize')")
-        # Whatever was written lately is also in the journal: empty it, unless one is reading.
-        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        # Whatever was written lately is also in the journal: empty it, unless one is reading. All
+        # who write wait meanwhile, and the next time is soon enough.
+        with self._explained(), self._connection() as connection:
+            connection.execute(f"PRAGMA busy_timeout = {_ERASING_MILLISECONDS}")
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
 
     def refuse_if_gone(self) -> None:
         """Raise StoreError if the file was removed, moved or replaced since it was opened."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,21 @@ def test_what_went_is_in_no_file_any_more(tmp_path: Path, folder: Path, way) -> 
         assert traces(home) == []
         assert assistant.search("letter from the mill")
     assert traces(home) == []
+
+
+def test_who_reads_for_long_puts_it_off_and_holds_nobody_up(tmp_path: Path, folder: Path) -> None:
+    """A backup under way reads the library as it was; what is removed next takes all with it."""
+    home = tmp_path / "home"
+    with open_home(home) as assistant:
+        assistant.add(folder)
+        with closing(sqlite3.connect(home / "library.sqlite", isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            assert reader.execute("SELECT count(*) FROM documents").fetchone() == (2,)
+            remove(assistant, folder)
+            assert len(assistant.documents()) == 1
+            assert traces(home)
+        assistant.remove(assistant.documents()[0].id)
+        assert traces(home) == []
 
 
 def test_a_conversation_keeps_its_quotes_until_it_is_deleted(tmp_path: Path, folder: Path) -> None:
