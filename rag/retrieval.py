@@ -79,15 +79,20 @@ class Retriever:
 
     def search(self, question: str, *, k: int, documents: Sequence[str] | None = None) -> list[Hit]:
         """Return the best `k` passages for a question, best first."""
-        search = self.begun(question, documents)
+        search = self.begun(question, documents, most=max(CANDIDATES, k))
         ranked = reranked(search.fused, self._reader.read(search.query, search.fused))
         return [_hit(candidate) for candidate in ranked[:k]]
 
-    def begun(self, question: str, documents: Sequence[str] | None = None) -> Search:
-        """Return a search among all `documents`, whose candidates are found but not yet read."""
+    def begun(
+        self, question: str, documents: Sequence[str] | None = None, *, most: int = CANDIDATES
+    ) -> Search:
+        """Return a search among all `documents`, whose candidates are found but not yet read.
+
+        By meaning and by words, `most` of each are found.
+        """
         started = time.monotonic()
         query = self._query(question, documents)
-        return Search(query, self._fused(query), self._reader, time.monotonic() - started)
+        return Search(query, self._fused(query, most), self._reader, time.monotonic() - started)
 
     def _query(self, question: str, documents: Sequence[str] | None) -> Query:
         found = set(terms(question))
@@ -101,11 +106,9 @@ class Retriever:
             documents=None if documents is None else tuple(documents),
         )
 
-    def _fused(self, query: Query) -> list[Candidate]:
-        by_words = self._library.search_words(
-            query.words, limit=CANDIDATES, documents=query.documents
-        )
-        by_meaning = self._by_meaning(query)
+    def _fused(self, query: Query, most: int) -> list[Candidate]:
+        by_words = self._library.search_words(query.words, limit=most, documents=query.documents)
+        by_meaning = self._by_meaning(query, most)
         ids = dict.fromkeys([i for i, _ in by_meaning] + [i for i, _ in by_words])
         entries = self._library.entries(ids)
         cosines = self._cosines(query, dict(by_meaning), entries)
@@ -118,12 +121,12 @@ class Retriever:
         )
         return _fuse(query, entries, cosines, dense_scale, self._library.count())
 
-    def _by_meaning(self, query: Query) -> list[tuple[str, float]]:
+    def _by_meaning(self, query: Query, most: int) -> list[tuple[str, float]]:
         found = None
         if self._index is not None:
-            found = self._index.search(query.vector, limit=CANDIDATES, documents=query.documents)
+            found = self._index.search(query.vector, limit=most, documents=query.documents)
         if found is None:
-            return self._vectors.search(query.vector, CANDIDATES, query.documents)
+            return self._vectors.search(query.vector, most, query.documents)
         return found
 
     def _cosines(

@@ -17,6 +17,7 @@ from rag.retrieval import Found, Retriever
 from rag.schema import Document, Hit, LoadedText
 
 from .fakes import WordEmbedder
+from .homes import open_home, words_of, write_files
 
 TEXTS = {
     "bridge": "The Harwick Bridge was opened in 1932. Ada Morley designed it in Lancaster.",
@@ -282,3 +283,11 @@ def test_a_name_that_no_passage_has_is_told(
     found = retriever.begun(question).find(3, 3)
     assert found.signals is not None
     assert found.signals.name_missing == missing
+
+
+def test_as_many_are_found_as_are_asked_for(tmp_path: Path) -> None:
+    """Also more than are looked at for an answer."""
+    files = write_files(tmp_path / "files", **{f"f{n}": words_of(30, seed=n) for n in range(160)})
+    with open_home(tmp_path / "home") as assistant:
+        assistant.add(files)
+        assert len(assistant.search("a question of other words", k=150)) == 150
