@@ -51,8 +51,15 @@ def ask(url: str, seconds: float) -> str:
     return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
-def test_a_name_that_is_looked_up_for_ever_is_given_up(resolve: Resolve) -> None:
-    """When the time of the answer is up, while the look-up still goes on."""
+@pytest.mark.parametrize("proxy", [None, f"http://{NAME}:9"])
+def test_a_name_that_is_looked_up_for_ever_is_given_up(
+    resolve: Resolve, monkeypatch: pytest.MonkeyPatch, proxy: str | None
+) -> None:
+    """When the time of the answer is up, the server's name or that of a proxy on the way."""
+    url = f"http://{NAME}:9/v1"
+    if proxy is not None:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        url = "https://models.example/v1"
     given_up, found = threading.Event(), threading.Event()
 
     def look_up(_: int) -> list[str]:
@@ -62,7 +69,7 @@ def test_a_name_that_is_looked_up_for_ever_is_given_up(resolve: Resolve) -> None
 
     resolve(look_up)
     with pytest.raises(ModelUnavailable, match="FOOTNOTE_MODEL_SECONDS"):
-        ask(f"http://{NAME}:9/v1", seconds=0.5)
+        ask(url, seconds=0.5)
     assert not found.is_set()
     given_up.set()
 
@@ -95,25 +102,6 @@ def test_dead_addresses_leave_time_for_the_one_that_answers(
         resolve(lambda port: [*dead(port), LIVE])
         assert ask(server.url.replace(LIVE, NAME), SECONDS) == "Yes."
     assert len(server.requests) == 1
-
-
-def test_a_proxy_is_reached_by_the_same_rules(
-    resolve: Resolve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The look-up of its name ends with the time of the answer, too."""
-    monkeypatch.setenv("HTTPS_PROXY", f"http://{NAME}:9")
-    given_up, found = threading.Event(), threading.Event()
-
-    def look_up(_: int) -> list[str]:
-        given_up.wait(30)
-        found.set()
-        return [LIVE]
-
-    resolve(look_up)
-    with pytest.raises(ModelUnavailable, match="FOOTNOTE_MODEL_SECONDS"):
-        ask("https://models.example/v1", seconds=0.5)
-    assert not found.is_set()
-    given_up.set()
 
 
 def test_no_header_tells_of_this_machine() -> None:
