@@ -9,6 +9,7 @@ on damaged files, and then only that process is gone.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import os
 import sys
@@ -39,6 +40,11 @@ _FAILURES = (ChromaError, httpx.HTTPError, OSError, RuntimeError, ValueError)
 _CLOSED = (AttributeError, KeyError)
 # A cosine distance of a vector to itself, computed in 32 bits.
 _SAME = 1e-3
+# HNSW writes out memory that it has not filled, and what others left there with it: words of
+# removed documents. glibc fills what it hands out with the complement of this byte: with zeros.
+_PERTURB, _FILL = -6, 0xFF
+with contextlib.suppress(OSError, AttributeError):
+    ctypes.CDLL(None).mallopt(_PERTURB, _FILL)
 
 
 class ChromaCollection:
@@ -181,16 +187,12 @@ def _create(client: ClientAPI, name: str, graph: Mapping[str, int]) -> Collectio
     if name in {collection.name for collection in client.list_collections()}:
         client.delete_collection(name)
     hnsw: Any = {"space": "cosine", **graph}
-    created = client.create_collection(
+    return client.create_collection(
         name,
         # Else Chroma records a model of its own, and fetches it when it is handed a text.
         embedding_function=None,
         configuration={"hnsw": hnsw},
     )
-    # Asked first, Chroma keeps the graph up with what is added. Else the first vector that is
-    # added after the first question holds up the whole process: nine seconds after 900 others.
-    created.query(query_embeddings=[1.0], n_results=1)
-    return created
 
 
 def is_sound(place: Path | str, name: str, count: int, sample: NDArray[np.float32]) -> bool:
