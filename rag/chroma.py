@@ -40,6 +40,9 @@ _FAILURES = (ChromaError, httpx.HTTPError, OSError, RuntimeError, ValueError)
 _CLOSED = (AttributeError, KeyError)
 # A cosine distance of a vector to itself, computed in 32 bits.
 _SAME = 1e-3
+# What the trial may hold, beside so many times the size of the files: a header with a count that
+# is far too large would have it fill all memory there is.
+_TRIAL_BYTES, _TRIAL_TIMES = 1_000_000_000, 4
 # HNSW writes out memory that it has not filled, and what others left there with it: words of
 # removed documents. glibc fills what it hands out with the complement of this byte: with zeros.
 _PERTURB, _FILL = -6, 0xFF
@@ -211,7 +214,18 @@ def is_sound(place: Path | str, name: str, count: int, sample: NDArray[np.float3
         collection.close()
 
 
+def _limit_memory(folder: Path) -> None:
+    with contextlib.suppress(ImportError, OSError, ValueError):  # not everywhere can it be limited
+        import resource
+
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        limit = _TRIAL_BYTES + _TRIAL_TIMES * size
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def _main(folder: str, name: str, count: str) -> int:
+    _limit_memory(Path(folder))
     sample = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
     try:
         return 0 if is_sound(Path(folder), name, int(count), sample) else 1

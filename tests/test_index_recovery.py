@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import struct
 import time
 from pathlib import Path
 
@@ -101,6 +102,33 @@ def test_damaged_folder_is_built_again(large: Path, tmp_path: Path, harm) -> Non
     shutil.copytree(large, tmp_path, dirs_exist_ok=True)
     harm(tmp_path / "home" / "chroma" / "g1")
     assert unfindable(tmp_path / "home", every=5) == []
+    assert folders(tmp_path / "home") == ["g2"]
+
+
+UNFINDABLE = """
+import resource, sys
+from pathlib import Path
+from tests.homes import unfindable
+missing = unfindable(Path(sys.argv[1]), every=5)
+most = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(missing, max(most) < 1_300_000)
+"""
+MAX_ELEMENTS, ELEMENTS = 12, 20
+"""Where HNSW's header has the number there is room for, and the number there are."""
+
+
+@pytest.mark.parametrize("field", [MAX_ELEMENTS, ELEMENTS])
+def test_a_count_that_is_far_too_large_takes_no_memory(
+    large: Path, tmp_path: Path, field: int
+) -> None:
+    """The index is built anew, and neither this process nor its trial takes gigabytes (in KiB)."""
+    shutil.copytree(large, tmp_path, dirs_exist_ok=True)
+    (header,) = (tmp_path / "home" / "chroma").rglob("header.bin")
+    data = bytearray(header.read_bytes())
+    struct.pack_into("<Q", data, field, 3_000_000)
+    header.write_bytes(data)
+    result = run_python(UNFINDABLE, tmp_path / "home")
+    assert result.stdout == "[] True\n", result.stderr
     assert folders(tmp_path / "home") == ["g2"]
 
 
