@@ -190,12 +190,16 @@ def _create(client: ClientAPI, name: str, graph: Mapping[str, int]) -> Collectio
     if name in {collection.name for collection in client.list_collections()}:
         client.delete_collection(name)
     hnsw: Any = {"space": "cosine", **graph}
-    return client.create_collection(
+    created = client.create_collection(
         name,
         # Else Chroma records a model of its own, and fetches it when it is handed a text.
         embedding_function=None,
         configuration={"hnsw": hnsw},
     )
+    # Now that it is empty: the first one makes the graph of all that was added before, with
+    # Python's lock held, which takes seconds where there are thousands.
+    created.query(query_embeddings=[1.0], n_results=1)
+    return created
 
 
 def is_sound(place: Path | str, name: str, count: int, sample: NDArray[np.float32]) -> bool:

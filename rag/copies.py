@@ -7,7 +7,6 @@ one moment, whoever writes to it meanwhile.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
 import uuid
@@ -31,15 +30,12 @@ from rag.database import Database, fold_in, overwrite
 from rag.errors import LibraryDamaged, SchemaMismatch, StoreError, UsageError
 from rag.ownership import Ownership
 from rag.settings import Settings
-from rag.tables import COUNTS
+from rag.tables import COUNTS, is_fact
 from rag.targets import refuse_taken, target_of
 
 _CALIBRATION = "calibration"
 _CALIBRATION_FILE = "calibration.json"
 _MAGIC = b"SQLite format 3\0"
-# Facts that are read as numbers, and how they are written.
-_NUMBERS = frozenset({"revision", "index_generation"})
-_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -134,13 +130,6 @@ def put_in_place(part: Path, library: Path) -> None:
     finish(part, library)
 
 
-def is_fact(name: object, value: object) -> bool:
-    """Tell whether a row of the facts is one that can be used: a number is one, and no prose."""
-    if not isinstance(name, str) or not isinstance(value, str):
-        return False
-    return name not in _NUMBERS or _NUMBER.fullmatch(value) is not None
-
-
 def _refuse_foreign(database: Database) -> None:
     """Raise StoreError for a library of which no backup could be restored."""
     foreign = database.foreign()
@@ -158,7 +147,7 @@ def _refuse_unsound(source: Path) -> None:
         database = Database(source.parent, read_only=True, name=source.name)
         try:
             # First, for what is foreign may do anything while it is looked through.
-            foreign = database.foreign() or _nonsense_in(database)
+            foreign = database.foreign()
             problems = [] if foreign else database.problems()
         finally:
             database.close()
@@ -197,11 +186,6 @@ def _refuse_no_database(source: Path) -> None:
             f"{source} is no backup of a Footnote library, or a damaged one. Nothing was "
             "changed. Name a file that `footnote backup` wrote."
         )
-
-
-def _nonsense_in(database: Database) -> list[str]:
-    rows = database.rows("SELECT name, value FROM facts")
-    return [f"fact {name}" for name, value in rows if not is_fact(name, value)]
 
 
 def _restore(home: Path, source: Path, part: Path, *, replace: bool) -> Copied:

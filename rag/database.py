@@ -19,8 +19,8 @@ from typing import Any
 
 from rag.advising import advice, damaged
 from rag.beside import FILE_NAME, dated, discard, finish, part_of
-from rag.errors import LibraryDamaged, SchemaMismatch, StoreError
-from rag.tables import AS_NOW, COUNTS, FIRST_TABLES, SCHEMA_VERSION, STEPS, shape
+from rag.errors import LibraryDamaged, SchemaMismatch, StoreError, UsageError
+from rag.tables import AS_NOW, COUNTS, FIRST_TABLES, SCHEMA_VERSION, STEPS, is_fact, shape
 
 Connection = sqlite3.Connection
 Row = tuple[Any, ...]
@@ -47,6 +47,7 @@ class Database:
         SchemaMismatch: the file was written by a later version of Footnote.
         LibraryDamaged: the file is damaged; from then on nothing is written to it.
         StoreError: the file cannot be read or written; the message names the cause.
+        UsageError: a text has lone surrogates, as no file and no other program would take it.
     """
 
     def __init__(self, home: Path, *, read_only: bool, name: str = FILE_NAME) -> None:
@@ -97,6 +98,19 @@ class Database:
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+
+    def fact(self, name: str, connection: Connection | None = None) -> str | None:
+        """Return a fact, None if there is none; with a connection, as its transaction sees it.
+
+        Raises LibraryDamaged, too, for one that is a number and was written as something else.
+        """
+        ask = self.rows if connection is None else connection.execute
+        for (value,) in ask("SELECT value FROM facts WHERE name = ?", (name,)):
+            if not is_fact(name, value):
+                with self._explained():
+                    raise LibraryDamaged(damaged(self.path, _unsound(name)))
+            return str(value)
+        return None
 
     def erase_removed(self) -> None:
         """Make unreadable what is still in the file of rows that were deleted."""
@@ -378,9 +392,15 @@ def _copy(source: Connection, target: Connection) -> None:
     source.backup(target, progress=stop_late)
 
 
+def _unsound(fact: str) -> str:
+    return f"the fact {fact} has no sound value"
+
+
 def _problems(execute: Any) -> list[str]:
     found = [str(row[0]) for row in execute("PRAGMA integrity_check(3)")]
     found += [f"a row of {row[0]} belongs to none" for row in execute("PRAGMA foreign_key_check")]
+    facts = execute("SELECT name, value FROM facts")
+    found += [_unsound(name) for name, value in facts if not is_fact(name, value)]
     return [problem for problem in found if problem != "ok"]
 
 
@@ -389,6 +409,10 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn what SQLite says into errors that name the fix."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            "A name or a text has parts of characters, which cannot be kept."
+        ) from error
     except sqlite3.OperationalError as error:
         raise StoreError(advice(path, str(error))) from error
     except sqlite3.ProgrammingError:

@@ -211,8 +211,7 @@ class Library:
 
     def fact(self, name: str) -> str | None:
         """Return a fact about the library, such as the fingerprint of its embedder."""
-        rows = self._database.rows("SELECT value FROM facts WHERE name = ?", (name,))
-        return str(rows[0][0]) if rows else None
+        return self._database.fact(name)
 
     @property
     def embedding(self) -> str | None:
@@ -237,7 +236,7 @@ class Library:
     @property
     def revision(self) -> int:
         """Return a number that grows with every change of the documents."""
-        return int(self.fact("revision") or 0)
+        return self._revision()
 
     @property
     def identity(self) -> str:
@@ -255,7 +254,7 @@ class Library:
         with self._database.transaction() as connection:
             gone = self._delete(connection, "uri = ?", new.document.uri)
             self._insert(connection, new)
-            _bump(connection, {"embedding": fingerprint})
+            self._bump(connection, {"embedding": fingerprint})
         return gone
 
     def remove(self, document_id: str) -> list[str]:
@@ -263,7 +262,7 @@ class Library:
         self.document(document_id)
         with self._database.transaction() as connection:
             gone = self._delete(connection, "id = ?", document_id)
-            _bump(connection, {})
+            self._bump(connection, {})
         return gone
 
     def erase_removed(self) -> None:
@@ -273,7 +272,7 @@ class Library:
     def set_facts(self, facts: dict[str, str], *, at: int | None = None) -> None:
         """Record facts about the library; those `at` a revision only if it is still that."""
         with self._database.transaction() as connection:
-            if at is None or at == _revision(connection):
+            if at is None or at == self._revision(connection):
                 _record(connection, facts)
 
     def write_vectors(
@@ -290,7 +289,14 @@ class Library:
                     "SELECT number, ? FROM passages WHERE id = ?",
                     [(row.tobytes(), i) for i, row in zip(ids, rows, strict=True)],
                 )
-            _bump(connection, {"embedding": fingerprint})
+            self._bump(connection, {"embedding": fingerprint})
+
+    def _bump(self, connection: Connection, facts: dict[str, str]) -> None:
+        revision = str(self._revision(connection) + 1)
+        _record(connection, {**INDEX_BEHIND, **facts, "revision": revision})
+
+    def _revision(self, connection: Connection | None = None) -> int:
+        return int(self._database.fact("revision", connection) or 0)
 
     def _insert(self, connection: Connection, new: NewDocument) -> None:
         document, text = new.document, new.loaded.text
@@ -344,16 +350,6 @@ def _unknown(document_id: str) -> UnknownDocument:
 def document_of(passage: str) -> str:
     """Return the id of the document that a passage with this id belongs to."""
     return passage.rpartition("-")[0]
-
-
-def _bump(connection: Connection, facts: dict[str, str]) -> None:
-    revision = str(_revision(connection) + 1)
-    _record(connection, {**INDEX_BEHIND, **facts, "revision": revision})
-
-
-def _revision(connection: Connection) -> int:
-    row = connection.execute("SELECT value FROM facts WHERE name = 'revision'").fetchone()
-    return int(row[0]) if row else 0
 
 
 def _record(connection: Connection, facts: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from rag.cleaning import clean_line
 from rag.errors import FailedFile, RejectedFile
 
 CHUNK_BYTES = 1 << 20
+# A backslash that would be taken for the beginning of a byte that is no text.
+_ESCAPE = re.compile(rb"\\(?=x[0-9a-f]{2})")
 
 
 def show(name: str) -> str:
@@ -24,10 +27,10 @@ def show(name: str) -> str:
 
 
 def uri_of(path: Path | str) -> str:
-    """Return the path as text that any store can hold."""
+    """Return the path as text that any store can hold, another for each path."""
     name = os.fspath(path)
     try:
-        return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+        return _ESCAPE.sub(rb"\\x5c", os.fsencode(name)).decode("utf-8", errors="backslashreplace")
     except UnicodeEncodeError:  # no name that a file could have
         return name.encode("utf-8", errors="backslashreplace").decode("utf-8")
 

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from rag.beside import DAMAGED, FILE_NAME, discard, part_of
 from rag.chunking import Chunk, split_passages
-from rag.copies import is_fact, put_in_place, set_aside
+from rag.copies import put_in_place, set_aside
 from rag.database import Connection, Database, readable_rows
 from rag.errors import StoreError
 from rag.library import INDEX_BEHIND, Library, NewDocument
 from rag.schema import Answer, Document, LoadedText
+from rag.tables import is_fact
 
 _Rows = Mapping[str, Any]
 # What a row raises whose values are not what they were.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -74,6 +75,18 @@ AS_NOW: dict[int, tuple[str, ...]] = {
         "CREATE TEMP VIEW conversations AS SELECT rowid, *, 0 AS turn FROM main.conversations",
     ),
 }
+
+
+# Facts that are read as numbers, and how they are written.
+_NUMBERS = frozenset({"revision", "index_generation"})
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+def is_fact(name: object, value: object) -> bool:
+    """Tell whether a row of the facts is one that can be used: a number is one, and no prose."""
+    if not isinstance(name, str) or not isinstance(value, str):
+        return False
+    return name not in _NUMBERS or _NUMBER.fullmatch(value) is not None
 
 
 def shape(execute: Callable[[str], Iterable[Any]]) -> frozenset[tuple[str, str, str]]:

@@ -345,6 +345,19 @@ def test_passages_tile_the_text(home: Path, files: Path) -> None:
             assert text[end:].strip() == ""
 
 
+def test_names_that_only_look_the_same_are_kept_apart(tmp_path: Path) -> None:
+    """A byte that is no text, and a name that spells it out: two documents, unchanged next time."""
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    for number, name in enumerate((rb"a\xff", b"a\xff", rb"a\x5cxff", b"a\\\xff", rb"a\b")):
+        path = Path(os.fsdecode(os.fsencode(folder) + b"/" + name + b".txt"))
+        path.write_text(f"{BRIDGE} That was said {number} times.")
+    with open_home(tmp_path / "home") as assistant:
+        assert assistant.add(folder).count("added") == 5
+        assert assistant.add(folder).count("unchanged") == 5
+        assert len({document.uri for document in assistant.documents()}) == 5
+
+
 def test_a_folder_with_a_name_that_is_no_text_is_added(tmp_path: Path) -> None:
     """It is shown as far as it can be; a name that no folder could have is not there."""
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/papers\xff"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import tempfile
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag import Document, StoreError, UnknownDocument
+from rag import Document, LibraryDamaged, StoreError, UnknownDocument, UsageError
+from rag.beside import FILE_NAME
 from rag.chunking import split_passages
 from rag.library import Library, NewDocument, passage_id
 from rag.schema import Heading, LoadedText
@@ -255,6 +258,31 @@ def test_new_vectors_come_all_at_once(library: Library) -> None:
     assert np.array_equal(library.vectors()[1], before * 2)
     assert library.embedding == "other"
     assert library.text_of("a-1") == BRIDGE
+
+
+@pytest.mark.parametrize("broken", ["1x", "", "-1"])
+def test_a_number_that_is_none_is_damage(tmp_path: Path, broken: str) -> None:
+    """Reading and writing raise what names the repair, and nothing is written."""
+    library = Library(tmp_path)
+    write(library, new_document("/b.txt", BRIDGE))
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection, connection:
+        connection.execute("UPDATE facts SET value = ? WHERE name = 'revision'", (broken,))
+    with pytest.raises(LibraryDamaged, match="--repair"):
+        write(library, new_document("/h.txt", HARBOUR))
+    with pytest.raises(LibraryDamaged, match="the fact revision"):
+        _ = library.revision
+    assert [d.uri for d in library.documents()] == ["/b.txt"]
+    library.close()
+
+
+def test_half_characters_are_refused_with_a_reason(library: Library) -> None:
+    """Lone surrogates, as they come from broken JSON, are no text that can be kept or asked for."""
+    for half in ("\ud800", "a\udcff"):
+        with pytest.raises(UsageError, match="parts of characters"):
+            library.text_of(half)
+        with pytest.raises(UsageError, match="parts of characters"):
+            write(library, new_document(f"/{half}.txt", BRIDGE))
+    assert library.documents() == []
 
 
 def test_unknown_document_names_the_command(library: Library) -> None:
