@@ -43,7 +43,8 @@ from rag.schema import (
 if TYPE_CHECKING:
     from rag.index import VectorIndex
 
-# Passages of small files that are gathered before they are embedded.
+# Passages of small files that are gathered before they are embedded, and of large ones that are
+# written to the index between two reports.
 _TOGETHER = 256
 # Passages that are written before the index, too, is told of them: nobody waits a second for it.
 _INDEXED = 32
@@ -180,14 +181,28 @@ class Adder:
                 ids += [passage_id(parsed.document.id, n) for n in range(len(parsed.chunks))]
                 start = end
                 if len(ids) >= _INDEXED:
-                    self._index.write(ids, vectors[start - len(ids) : start], gone=gone)
-                    ids, gone = [], []
+                    for _ in self._indexed(ids, vectors[:start], gone):
+                        tell.part(len(group))
         finally:
             # What is written is found, though the next one could not be written.
-            if ids:
-                self._index.write(ids, vectors[start - len(ids) : start], gone=gone)
+            for _ in self._indexed(ids, vectors[:start], gone):
+                pass
         tell.done(len(group))
         return results
+
+    def _indexed(
+        self, ids: list[str], vectors: NDArray[np.float32], gone: list[str]
+    ) -> Iterator[None]:
+        """Write passages, to which the last of the vectors belong, to the index, part by part.
+
+        What was written is taken off the lists.
+        """
+        while ids or gone:
+            rows = vectors[len(vectors) - len(ids) :]
+            self._index.write(ids[:_TOGETHER], rows[:_TOGETHER], gone=gone)
+            del ids[:_TOGETHER]
+            gone.clear()
+            yield
 
     def _write(
         self, parsed: _Parsed, vectors: NDArray[np.float32], gone: list[str]
@@ -308,7 +323,7 @@ class _Reporter:
         self._done = 0
 
     def part(self, files: float) -> None:
-        """Tell that so many files more are embedded, though not yet written."""
+        """Tell that so many files more are embedded, though not all of it is written."""
         self._tell(self._done + 0.99 * files)
 
     def done(self, files: int) -> None:

@@ -345,6 +345,25 @@ def test_passages_tile_the_text(home: Path, files: Path) -> None:
             assert text[end:].strip() == ""
 
 
+def test_stopping_while_the_index_is_written_loses_nothing(tmp_path: Path) -> None:
+    """Progress is told then, too; the document is kept, and all of it is found."""
+    write_files(tmp_path / "files", long=words_of(40_000, seed=1))
+    with open_home(tmp_path / "home") as assistant:
+        reports = 0
+
+        def stop_at_the_second(_progress: Progress) -> None:
+            nonlocal reports
+            reports += bool(assistant.documents())  # it is in the library: the index is next
+            if reports == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            assistant.add(tmp_path / "files", progress=stop_at_the_second)
+        (kept,) = assistant.documents()
+        assert kept.n_passages > 256
+    assert unfindable(tmp_path / "home", every=50) == []
+
+
 def test_names_that_only_look_the_same_are_kept_apart(tmp_path: Path) -> None:
     """A byte that is no text, and a name that spells it out: two documents, unchanged next time."""
     folder = tmp_path / "papers"
