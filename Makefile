@@ -30,7 +30,7 @@ chat: setup ## Open the chat page on the documents in seeds/
 test: .venv/.installed-dev chromium ## Run all tests
 	$(BIN)/python -m pytest $(PYTEST)
 
-torture: .venv/.installed-dev ## Run the long versions of the tests of faults (an hour or more)
+torture: .venv/.installed-dev ## Run the long versions of the tests of faults (two hours or more)
 	FOOTNOTE_TEST_KILLS=300 $(BIN)/python -m pytest -q -rP $(LONG)
 
 load: .venv/.installed-dev ## Measure many at once: sessions, a line, a writer among readers

@@ -219,7 +219,9 @@ def is_sound(place: Path | str, name: str, count: int, sample: NDArray[np.float3
 
 
 def _limit_memory(folder: Path) -> None:
-    with contextlib.suppress(ImportError, OSError, ValueError):  # not everywhere can it be limited
+    # Not everywhere can it be limited.
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        # Unix alone has it.
         import resource
 
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -20,7 +20,7 @@ from typing import Any
 from rag.advising import advice, damaged
 from rag.beside import FILE_NAME, dated, discard, finish, part_of
 from rag.errors import LibraryDamaged, SchemaMismatch, StoreError, UsageError
-from rag.tables import AS_NOW, COUNTS, FIRST_TABLES, SCHEMA_VERSION, STEPS, is_fact, shape
+from rag.tables import AS_NOW, COUNTS, FIRST_TABLES, SCHEMA_VERSION, STEPS, problems_in, shape
 
 Connection = sqlite3.Connection
 Row = tuple[Any, ...]
@@ -99,19 +99,6 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
-    def fact(self, name: str, connection: Connection | None = None) -> str | None:
-        """Return a fact, None if there is none; with a connection, as its transaction sees it.
-
-        Raises LibraryDamaged, too, for one that is a number and was written as something else.
-        """
-        ask = self.rows if connection is None else connection.execute
-        for (value,) in ask("SELECT value FROM facts WHERE name = ?", (name,)):
-            if not is_fact(name, value):
-                with self._explained():
-                    raise LibraryDamaged(damaged(self.path, _unsound(name)))
-            return str(value)
-        return None
-
     def erase_removed(self) -> None:
         """Make unreadable what is still in the file of rows that were deleted."""
         with self.transaction() as connection:
@@ -160,10 +147,10 @@ class Database:
                 _copy(source, copy)
                 copy.execute("PRAGMA journal_mode = DELETE")
                 copy.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
-                problems = _problems(copy.execute)
+                wrong = problems_in(copy.execute)
                 documents, passages = copy.execute(COUNTS).fetchone()
-            if problems:
-                raise LibraryDamaged(damaged(self.path, problems[0]))
+            if wrong:
+                raise LibraryDamaged(damaged(self.path, wrong[0]))
             finish(part, target)
             return documents, passages
         except OSError as error:
@@ -174,7 +161,7 @@ class Database:
     def problems(self) -> list[str]:
         """Return what a thorough look at every page finds; nothing for a sound file."""
         with self._explained(), self._connection() as connection:
-            return _problems(connection.execute)
+            return problems_in(connection.execute)
 
     def foreign(self) -> list[str]:
         """Return what of its tables, indexes, triggers and views is not as its version made it."""
@@ -390,18 +377,6 @@ def _copy(source: Connection, target: Connection) -> None:
             raise sqlite3.OperationalError("database is locked")
 
     source.backup(target, progress=stop_late)
-
-
-def _unsound(fact: str) -> str:
-    return f"the fact {fact} has no sound value"
-
-
-def _problems(execute: Any) -> list[str]:
-    found = [str(row[0]) for row in execute("PRAGMA integrity_check(3)")]
-    found += [f"a row of {row[0]} belongs to none" for row in execute("PRAGMA foreign_key_check")]
-    facts = execute("SELECT name, value FROM facts")
-    found += [_unsound(name) for name, value in facts if not is_fact(name, value)]
-    return [problem for problem in found if problem != "ok"]
 
 
 @contextmanager

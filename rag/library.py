@@ -16,13 +16,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.advising import damaged
 from rag.beside import FILE_NAME
 from rag.chunking import Chunk, page_at
 from rag.conversations import Conversations
 from rag.database import Connection, Database, Row
-from rag.errors import EmbeddingMismatch, UnknownDocument
+from rag.errors import EmbeddingMismatch, LibraryDamaged, UnknownDocument
 from rag.schema import Document, Evidence, LoadedText, Passage
 from rag.sentences import Span
+from rag.tables import is_fact, unsound
 
 # SQLite takes at most 32,766 variables in one statement.
 _VARIABLES = 30_000
@@ -209,9 +211,14 @@ class Library:
         sql = "SELECT vector FROM vectors ORDER BY (passage * 2654435761) % 4294967296 LIMIT ?"
         return _matrix([row[0] for row in self._database.rows(sql, (limit,))])
 
-    def fact(self, name: str) -> str | None:
+    def fact(self, name: str, connection: Connection | None = None) -> str | None:
         """Return a fact about the library, such as the fingerprint of its embedder."""
-        return self._database.fact(name)
+        execute = self._database.rows if connection is None else connection.execute
+        for (value,) in execute("SELECT value FROM facts WHERE name = ?", (name,)):
+            if not is_fact(name, value):
+                raise LibraryDamaged(damaged(self._database.path, unsound(name)))
+            return str(value)
+        return None
 
     @property
     def embedding(self) -> str | None:
@@ -236,7 +243,7 @@ class Library:
     @property
     def revision(self) -> int:
         """Return a number that grows with every change of the documents."""
-        return self._revision()
+        return int(self.fact("revision") or 0)
 
     @property
     def identity(self) -> str:
@@ -295,8 +302,8 @@ class Library:
         revision = str(self._revision(connection) + 1)
         _record(connection, {**INDEX_BEHIND, **facts, "revision": revision})
 
-    def _revision(self, connection: Connection | None = None) -> int:
-        return int(self._database.fact("revision", connection) or 0)
+    def _revision(self, connection: Connection) -> int:
+        return int(self.fact("revision", connection) or 0)
 
     def _insert(self, connection: Connection, new: NewDocument) -> None:
         document, text = new.document, new.loaded.text

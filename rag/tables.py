@@ -99,3 +99,17 @@ def shape(execute: Callable[[str], Iterable[Any]]) -> frozenset[tuple[str, str, 
         # What ANALYZE leaves does not change what is read.
         if not (kind == "table" and name.startswith("sqlite_stat"))
     )
+
+
+def unsound(fact: str) -> str:
+    """Return the words for a fact that cannot be used."""
+    return f"the fact {fact} has no sound value"
+
+
+def problems_in(execute: Callable[[str], Iterable[Any]]) -> list[str]:
+    """Return what a thorough look at a file finds; nothing for a sound one."""
+    found = [str(row[0]) for row in execute("PRAGMA integrity_check(3)")]
+    found += [f"a row of {row[0]} belongs to none" for row in execute("PRAGMA foreign_key_check")]
+    facts = execute("SELECT name, value FROM facts")
+    found += [unsound(name) for name, value in facts if not is_fact(name, value)]
+    return [problem for problem in found if problem != "ok"]
