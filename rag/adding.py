@@ -112,6 +112,7 @@ class Adder:
         """
         results: dict[int, DocumentResult] = {}
         group: dict[int, _Parsed] = {}
+        tell.part(0)  # whoever tells the time counts from here
         for number, parsed in enumerate(self._parse_all(found)):
             if isinstance(parsed, DocumentResult):
                 results[number] = parsed
