@@ -39,8 +39,7 @@ def test_a_conversation_outlives_the_page(visit: Visit) -> None:
     """It is listed after a reload, opens as it was, goes on, and has its sources."""
     page = visit.page
     visit.ask(GENEVA)
-    page.reload()
-    page.wait_for_selector("#state .ready")
+    visit.reload()
     expect(page.locator("#examples")).to_be_visible()
     page.click("#talks .open")
     expect(page.locator("#now")).to_contain_text("met in Istanbul")

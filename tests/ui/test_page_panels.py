@@ -162,8 +162,7 @@ def test_a_rating_stays_with_its_answer(visit: Visit) -> None:
     visit.ask(GENEVA)
     pressed = '.thumb[aria-pressed="true"]'
     expect(page.locator(f"#past .tools {pressed}")).to_have_text("Not helpful")
-    page.reload()
-    page.wait_for_selector("#state .ready")
+    visit.reload()
     page.locator("#talks .open").first.click()
     expect(page.locator(f"#past .tools {pressed}")).to_have_text("Not helpful")
     expect(page.locator(f"#past-sources {pressed}")).to_have_text("Helpful")

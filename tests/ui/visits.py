@@ -68,6 +68,13 @@ class Visit:
         if message.type in ("error", "warning") and message.text != "Method not implemented.":
             self.complaints.append(message.text)
 
+    def reload(self) -> None:
+        """Begin the page anew. What this cuts off of the page before is no complaint."""
+        assert self.complaints == [], self.complaints
+        self.page.reload()
+        self.page.wait_for_selector("#state .ready")
+        self.complaints.clear()
+
     def ask(self, question: str) -> None:
         """Send a question and wait for the end of its answer."""
         self.page.fill("#question textarea", question)
@@ -95,6 +102,6 @@ def visiting(browser: Browser, url: str, **options: object) -> Iterator[Visit]:
     unguarded = [reply for reply in tab.unguarded if reply.startswith(url)]
     complaints = list(tab.complaints)
     tab.context.close()
-    assert strangers == []
-    assert unguarded == []
-    assert complaints == []
+    assert strangers == [], strangers
+    assert unguarded == [], unguarded
+    assert complaints == [], complaints
