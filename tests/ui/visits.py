@@ -81,6 +81,14 @@ class Visit:
         self.page.keyboard.press("Enter")
         self.wait_for_answer(question)
 
+    def ask_again(self, question: str) -> None:
+        """Have the last question answered anew and wait for the end of the new answer."""
+        # Until the page hears of it the old answer still stands there, as ended as the new one.
+        self.page.evaluate("document.querySelector('#now .exchange').dataset.old = 'yes'")
+        self.page.click("#now [data-action=again]")
+        self.page.wait_for_selector("#now .exchange:not([data-old])")
+        self.wait_for_answer(question)
+
     def wait_for_answer(self, question: str) -> None:
         self.page.wait_for_function(
             """question => {

@@ -39,12 +39,14 @@ function startRename(button) {
 }
 
 async function copy(button) {
-  const before = button.textContent;
+  /* Remembered on the button: a second click comes while it says how the first one went. */
+  button.dataset.label ??= button.textContent;
+  clearTimeout(button.resetting);
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
     button.textContent = "Copied";
   } catch {
     button.textContent = "Copying is not allowed here";
   }
-  setTimeout(() => { button.textContent = before; }, 1600);
+  button.resetting = setTimeout(() => { button.textContent = button.dataset.label; }, 1600);
 }
